@@ -1,0 +1,5 @@
+#include "sdk/plugin.hpp"
+
+#include "actors/call/call.hpp"
+
+SWITCHBOARD_PLUGIN("call", "1.0.0", &switchboard::telephony::call_type)

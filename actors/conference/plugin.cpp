@@ -1,0 +1,5 @@
+#include "sdk/plugin.hpp"
+
+#include "actors/conference/conference.hpp"
+
+SWITCHBOARD_PLUGIN("conference", "1.0.0", &switchboard::telephony::conference_type)

@@ -1,0 +1,745 @@
+#include "bridges/amqp/amqp_channel.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/ids.hpp"
+#include "bridges/amqp/amqp_session.hpp"
+#include "broker/amqp_reply.hpp"
+#include "messages/properties.hpp"
+
+namespace switchboard::amqp {
+
+using broker::verdict;
+
+namespace {
+
+/// The broker's error texts begin with AMQP's name of the code ("NOT_FOUND - no queue …"); the rest is the explanation.
+struct named_error {
+  reply_code code;
+  std::string_view explanation;
+};
+named_error split(const error& why) {
+  const auto code = static_cast<reply_code>(broker::reply_code(why));
+  std::string_view text = why.what;
+  if (const auto prefix = name(code); text.starts_with(prefix) && text.substr(prefix.size(), 3) == " - ")
+    text.remove_prefix(prefix.size() + 3);
+  return {code, text};
+}
+
+std::string quoted(std::string_view kind, std::string_view name) {
+  return std::string{kind} + " '" + std::string{name} + "' in vhost '/'";
+}
+
+} // namespace
+
+void channel::fail(reply_code code, std::string_view explanation, method_id fault) {
+  if (is_connection_error(code))
+    return session_.fail(code, explanation, fault);
+  if (closing_)
+    return;
+  session_.flush_publishes();
+  session_.flush_settles();
+  append_channel_close(session_.out(), number_, code, explanation, fault);
+  closing_ = true;
+  release();
+  session_.wrote();
+}
+
+void channel::fail(const error& why, method_id fault) {
+  const auto [code, explanation] = split(why);
+  fail(code, explanation, fault);
+}
+
+void channel::release() {
+  building_.reset();
+  give_back_body();
+  assembly_ = assembly::idle;
+  parked_.clear();
+  const auto forget = [&](consumer* gone) {
+    if (!gone->reply_name.empty())
+      session_.node().broker->replies().remove(gone->reply_name);
+    if (gone->queue)
+      session_.send(gone->queue->actor, broker::release_consumer{caf::actor_cast<caf::actor>(&session_), gone->key});
+    session_.remove_consumer(*gone);
+  };
+  // Cancelled consumers whose messages are still out stand in no map any more, but in the unacked list.
+  settled_.clear();
+  unacked_.take_all(settled_);
+  std::vector<consumer*> cancelled;
+  for (const auto& range : settled_)
+    if (range.from->cancelled && std::find(cancelled.begin(), cancelled.end(), range.from) == cancelled.end())
+      cancelled.push_back(range.from);
+  settled_.clear();
+  for (auto* gone : cancelled)
+    forget(gone);
+  for (auto& [tag, gone] : tags_)
+    forget(gone);
+  for (auto& [number, gone] : getters_)
+    forget(gone);
+  tags_.clear();
+  getters_.clear();
+}
+
+// -- methods --------------------------------------------------------------------------------------------------------
+
+template <class Method>
+std::optional<Method> channel::read(std::string_view payload) {
+  Method what;
+  if (decode_as(payload, what))
+    return what;
+  session_.fail(reply_code::frame_error, undecodable_text(payload), Method::id);
+  return std::nullopt;
+}
+
+void channel::on_method(std::string_view payload) {
+  const auto id = method_id_of(payload);
+  if (closing_) {
+    if (id == channel_close_ok::id)
+      session_.drop_channel(number_); // ends *this
+    else if (id == channel_close::id)
+      append_method(session_.out(), number_, channel_close_ok{});
+    return;
+  }
+  if (assembly_ != assembly::idle)
+    return session_.fail(reply_code::unexpected_frame,
+                         "expected content header for class 60, got non content header frame instead",
+                         basic_publish::id);
+  switch (id.key()) {
+  case basic_publish::id.key():
+    return on_publish(payload);
+  case basic_ack::id.key():
+    if (auto what = read<basic_ack>(payload))
+      on_ack(what->delivery_tag, what->multiple, verdict::ack, id);
+    return;
+  case basic_nack::id.key():
+    if (auto what = read<basic_nack>(payload))
+      on_ack(what->delivery_tag, what->multiple, what->requeue ? verdict::requeue : verdict::reject, id);
+    return;
+  case basic_reject::id.key():
+    if (auto what = read<basic_reject>(payload))
+      on_ack(what->delivery_tag, false, what->requeue ? verdict::requeue : verdict::reject, id);
+    return;
+  default:
+    break;
+  }
+  auto decoded = decode_method(payload);
+  if (!decoded)
+    return decoded.error().code == errc::bad_format ? session_.fail(reply_code::frame_error, decoded.error().what, id)
+                                                    : session_.fail(reply_code::not_implemented, "unknown method", id);
+  if (const auto* what = std::get_if<queue_declare>(&*decoded))
+    declare_queue(*what);
+  else if (const auto* what = std::get_if<queue_bind>(&*decoded))
+    bind_queue(*what, true, what->no_wait);
+  else if (const auto* what = std::get_if<queue_unbind>(&*decoded))
+    bind_queue(*what, false, false);
+  else if (const auto* what = std::get_if<queue_purge>(&*decoded))
+    purge_queue(*what);
+  else if (const auto* what = std::get_if<queue_delete>(&*decoded))
+    delete_queue(*what);
+  else if (const auto* what = std::get_if<exchange_declare>(&*decoded))
+    declare_exchange(*what);
+  else if (const auto* what = std::get_if<exchange_delete>(&*decoded))
+    delete_exchange(*what);
+  else if (const auto* what = std::get_if<exchange_bind>(&*decoded))
+    bind_exchange(*what, true);
+  else if (const auto* what = std::get_if<exchange_unbind>(&*decoded))
+    bind_exchange(*what, false);
+  else if (const auto* what = std::get_if<basic_qos>(&*decoded))
+    on_qos(*what);
+  else if (const auto* what = std::get_if<basic_consume>(&*decoded))
+    consume(*what);
+  else if (const auto* what = std::get_if<basic_cancel>(&*decoded))
+    cancel(*what);
+  else if (const auto* what = std::get_if<basic_get>(&*decoded))
+    get(*what);
+  else if (const auto* what = std::get_if<basic_recover>(&*decoded))
+    recover(what->requeue, true, id);
+  else if (const auto* what = std::get_if<basic_recover_async>(&*decoded))
+    recover(what->requeue, false, id);
+  else if (const auto* what = std::get_if<confirm_select>(&*decoded)) {
+    confirm_ = true;
+    if (!what->no_wait)
+      append_method(session_.out(), number_, confirm_select_ok{});
+  } else if (const auto* what = std::get_if<channel_close>(&*decoded))
+    close(*what);
+  else if (const auto* what = std::get_if<channel_flow>(&*decoded)) {
+    if (!what->active)
+      return session_.fail(reply_code::not_implemented, "active=false", id);
+    append_method(session_.out(), number_, channel_flow_ok{true});
+  } else if (std::holds_alternative<access_request>(*decoded))
+    append_method(session_.out(), number_, access_request_ok{});
+  else if (std::holds_alternative<channel_open>(*decoded))
+    session_.fail(reply_code::channel_error, "second 'channel.open' seen", id);
+  else if (std::holds_alternative<channel_flow_ok>(*decoded) || std::holds_alternative<basic_cancel_ok>(*decoded))
+    return; // answers to what we may send: nothing to do
+  else
+    session_.fail(reply_code::not_implemented, std::string{name(*decoded)}, id);
+}
+
+void channel::close(const channel_close&) {
+  session_.flush_publishes();
+  session_.flush_settles();
+  release();
+  append_method(session_.out(), number_, channel_close_ok{});
+  session_.drop_channel(number_); // ends *this
+}
+
+// -- publishing -----------------------------------------------------------------------------------------------------
+
+void channel::on_publish(std::string_view payload) {
+  basic_publish what;
+  if (!decode_as(payload, what))
+    return session_.fail(reply_code::frame_error, undecodable_text(payload), basic_publish::id);
+  if (what.immediate)
+    return session_.fail(reply_code::not_implemented, "immediate=true", basic_publish::id);
+  exchange_ = what.exchange;
+  // An empty key on the default exchange means the queue declared last, as for every other empty queue name.
+  routing_key_ = what.routing_key;
+  if (routing_key_.empty() && exchange_.empty())
+    routing_key_ = last_queue_;
+  mandatory_ = what.mandatory;
+  assembly_ = assembly::header;
+}
+
+void channel::on_header(std::string_view payload) {
+  if (closing_)
+    return;
+  if (assembly_ == assembly::idle)
+    return session_.fail(reply_code::unexpected_frame, "expected method frame, got non method frame instead");
+  content_header header;
+  decode_content_header(payload, header);
+  if (assembly_ == assembly::body)
+    return session_.fail(reply_code::unexpected_frame, "expected content body, got non content body frame instead",
+                         basic_publish::id);
+  if (header.class_id != basic_class)
+    return session_.fail(reply_code::unexpected_frame,
+                         "expected content header for class 60, got one for class " + std::to_string(header.class_id) +
+                             " instead",
+                         basic_publish::id);
+  if (header.body_size > session_.how().message_bytes_max)
+    return fail(reply_code::precondition_failed,
+                "message size " + std::to_string(header.body_size) + " is larger than configured max size " +
+                    std::to_string(session_.how().message_bytes_max),
+                basic_publish::id);
+  std::string rewritten;
+  if (!check_properties(header.properties, rewritten))
+    return;
+  // Memory is taken as announced, so what is announced on all channels is bounded.
+  if (!session_.claim_body(header.body_size))
+    return session_.fail(reply_code::resource_error, "too many message bodies under way at once", basic_publish::id);
+  claimed_ = header.body_size;
+  const auto glance = glance_properties(header.properties);
+  building_.emplace(exchange_, routing_key_, rewritten.empty() ? header.properties : std::string_view{rewritten},
+                    header.body_size, glance->persistent);
+  assembly_ = assembly::body;
+  if (header.body_size == 0)
+    finish_publish();
+}
+
+/// Checks what a publish's properties promise. `rewritten` is set if they must be changed: a direct reply-to gets the
+/// name under which the answer finds this channel.
+bool channel::check_properties(const std::string_view properties, std::string& rewritten) {
+  const auto glance = glance_properties(properties);
+  if (!glance) {
+    session_.fail(reply_code::syntax_error, glance.error().what, basic_publish::id);
+    return false;
+  }
+  if (glance->has_user_id && glance->user_id != session_.user()) {
+    fail(reply_code::precondition_failed,
+         "user_id property set to '" + std::string{glance->user_id} + "' but authenticated user was '" +
+             session_.user() + "'",
+         basic_publish::id);
+    return false;
+  }
+  if (glance->has_expiration) {
+    const auto text = glance->expiration;
+    std::int64_t value = 0;
+    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool whole = problem == std::errc{} && end == text.data() + text.size();
+    if (!whole || value < 0) {
+      fail(reply_code::precondition_failed,
+           "invalid expiration '" + std::string{text} +
+               "': " + (whole ? "{value_negative," + std::string{text} + "}" : std::string{"no_integer"}),
+           basic_publish::id);
+      return false;
+    }
+  }
+  if (glance->reply_to == broker::reply_to_name) {
+    const consumer* replies = nullptr;
+    for (const auto& [tag, at] : tags_)
+      if (!at->reply_name.empty())
+        replies = at;
+    if (!replies) {
+      fail(reply_code::precondition_failed, "fast reply consumer does not exist", basic_publish::id);
+      return false;
+    }
+    const auto at = static_cast<std::size_t>(glance->reply_to.data() - properties.data());
+    rewritten.append(properties.substr(0, at - 1)); // up to the short string's length octet
+    rewritten.push_back(static_cast<char>(replies->reply_name.size()));
+    rewritten.append(replies->reply_name);
+    rewritten.append(properties.substr(at + glance->reply_to.size()));
+  }
+  return true;
+}
+
+void channel::on_body(std::string_view payload) {
+  if (closing_)
+    return;
+  if (assembly_ != assembly::body)
+    return session_.fail(reply_code::unexpected_frame,
+                         assembly_ == assembly::idle
+                             ? "expected method frame, got non method frame instead"
+                             : "expected content header for class 60, got non content header frame instead",
+                         assembly_ == assembly::idle ? method_id{} : basic_publish::id);
+  if (payload.size() > building_->missing())
+    return session_.fail(reply_code::frame_error, "body is longer than its header said", basic_publish::id);
+  building_->append(payload);
+  if (building_->missing() == 0)
+    finish_publish();
+}
+
+void channel::finish_publish() {
+  auto what = building_->finish();
+  building_.reset();
+  give_back_body();
+  assembly_ = assembly::idle;
+  if (confirm_)
+    ++publish_number_;
+  switch (session_.publisher().publish(what)) {
+  case broker::routed::queued:
+    break;
+  case broker::routed::unroutable:
+    if (mandatory_)
+      append_return(session_.out(), number_, reply_code::no_route,
+                    {what->exchange(), what->routing_key(), what->properties(), what->body()}, session_.frame_max());
+    break;
+  case broker::routed::no_exchange:
+    publish_number_ -= confirm_;
+    return fail(reply_code::not_found, "no " + quoted("exchange", exchange_), basic_publish::id);
+  case broker::routed::internal:
+    publish_number_ -= confirm_;
+    return fail(reply_code::access_refused, "cannot publish to internal " + quoted("exchange", exchange_),
+                basic_publish::id);
+  }
+  session_.note_publish(number_);
+}
+
+// -- deliveries and acknowledgements --------------------------------------------------------------------------------
+
+void channel::on_deliver(consumer& to, broker::delivery_number first, std::vector<broker::queued>& items) {
+  // What is parked is not granted back until it goes: else the whole queue would come to stand here.
+  std::size_t passed = 0, bytes = 0;
+  for (auto& item : items) {
+    if (!to.no_ack && (!has_room() || !parked_.empty())) {
+      parked_.push_back({&to, first, std::move(item)});
+    } else {
+      ++passed;
+      bytes += item.message->footprint();
+      forward(to, first, item);
+    }
+    ++first;
+  }
+  if (passed > 0)
+    session_.passed_on(to, passed, bytes);
+}
+
+void channel::forward(consumer& to, broker::delivery_number number, const broker::queued& item) {
+  to.out += !to.no_ack;
+  const auto tag = unacked_.add(to.no_ack ? nullptr : &to, number);
+  const auto& what = *item.message;
+  append_deliver(session_.out(), number_, to.tag, tag, item.redelivered,
+                 {what.exchange(), what.routing_key(), what.properties(), what.body()}, session_.frame_max());
+}
+
+void channel::forward_parked() {
+  while (!parked_.empty() && has_room()) {
+    auto next = std::move(parked_.front());
+    parked_.pop_front();
+    forward(*next.to, next.number, next.item);
+    session_.passed_on(*next.to, 1, next.item.message->footprint());
+  }
+}
+
+void channel::unpark(consumer& gone, bool requeue) {
+  std::erase_if(parked_, [&](const parked& at) {
+    if (at.to == &gone && requeue)
+      session_.settle(gone, at.number, at.number, verdict::requeue);
+    return at.to == &gone;
+  });
+}
+
+void channel::give_back_body() { session_.give_back_body(std::exchange(claimed_, 0)); }
+
+void channel::on_direct_reply(consumer& to, const std::vector<message_ptr>& messages) {
+  for (const auto& what : messages) {
+    const auto tag = unacked_.add(nullptr, 0);
+    append_deliver(session_.out(), number_, to.tag, tag, false,
+                   {what->exchange(), what->routing_key(), what->properties(), what->body()}, session_.frame_max());
+  }
+}
+
+void channel::on_ack(std::uint64_t tag, bool multiple, verdict what, method_id fault) {
+  settled_.clear();
+  if (!unacked_.take(tag, multiple, settled_))
+    return fail(reply_code::precondition_failed, "unknown delivery tag " + std::to_string(tag), fault);
+  send_settled(what);
+}
+
+void channel::send_settled(verdict what) {
+  for (const auto& range : settled_) {
+    auto& from = *range.from;
+    session_.settle(from, range.first, range.last, what);
+    from.out -= range.last - range.first + 1;
+    if (from.cancelled && from.out == 0) {
+      session_.flush_settles();
+      session_.remove_consumer(from);
+    }
+  }
+  settled_.clear();
+  forward_parked();
+}
+
+void channel::recover(bool requeue, bool answer, method_id fault) {
+  if (!requeue)
+    return session_.fail(reply_code::not_implemented, "requeue=false", fault);
+  settled_.clear();
+  unacked_.take_all(settled_);
+  if (answer)
+    append_method(session_.out(), number_, basic_recover_ok{});
+  send_settled(verdict::requeue);
+}
+
+void channel::on_qos(const basic_qos& what) {
+  if (what.prefetch_size != 0)
+    return session_.fail(reply_code::not_implemented, "prefetch_size!=0 (" + std::to_string(what.prefetch_size) + ")",
+                         basic_qos::id);
+  (what.global ? prefetch_global_ : prefetch_) = what.prefetch_count;
+  append_method(session_.out(), number_, basic_qos_ok{});
+  forward_parked();
+}
+
+// -- consumers ------------------------------------------------------------------------------------------------------
+
+consumer* channel::find_tag(std::string_view tag) {
+  auto found = tags_.find(std::string{tag});
+  return found == tags_.end() ? nullptr : found->second;
+}
+
+void channel::consume(const basic_consume& what) {
+  if (find_tag(what.consumer_tag))
+    return session_.fail(reply_code::not_allowed,
+                         "attempt to reuse consumer tag '" + std::string{what.consumer_tag} + "'", basic_consume::id);
+  if (what.queue == broker::reply_to_name)
+    return consume_replies(what);
+  std::string queue;
+  if (!resolve_queue(what.queue, queue, basic_consume::id))
+    return;
+  std::int32_t priority = 0;
+  const auto arguments = decode_fields(what.arguments);
+  if (!arguments)
+    return session_.fail(reply_code::syntax_error, arguments.error().what, basic_consume::id);
+  if (const auto* given = arguments->find("x-priority")) {
+    const auto number = given->as_integer();
+    if (!number)
+      return fail(reply_code::precondition_failed,
+                  "invalid arg 'x-priority' for " + quoted("queue", queue) + ": \"expected integer, got " +
+                      std::string{given->type_name()} + "\"",
+                  basic_consume::id);
+    priority = static_cast<std::int32_t>(std::clamp<std::int64_t>(*number, INT32_MIN, INT32_MAX));
+  }
+  // The views end with this frame, the answer comes later.
+  struct wish {
+    std::string tag;
+    bool no_ack, exclusive, no_wait;
+  };
+  wish wanted{std::string{what.consumer_tag}, what.no_ack, what.exclusive, what.no_wait};
+  session_.ask<broker::queue_ok>(
+      session_.node().broker->topology(), broker::find_queue{queue, session_.owner()},
+      [this, wanted, priority](broker::queue_ok& found) {
+        basic_consume again;
+        again.consumer_tag = wanted.tag;
+        again.no_ack = wanted.no_ack;
+        again.exclusive = wanted.exclusive;
+        again.no_wait = wanted.no_wait;
+        start_consumer(again, found.queue, priority);
+      },
+      [this](const error& why) { fail(why, basic_consume::id); });
+}
+
+void channel::start_consumer(const basic_consume& what, broker::queue_ptr queue, std::int32_t priority) {
+  std::string tag{what.consumer_tag};
+  if (tag.empty())
+    tag = "amq.ctag-" + make_uuid();
+  auto& made = session_.add_consumer(number_, tag, std::move(queue), what.no_ack);
+  tags_.emplace(tag, &made);
+  broker::start_consumer start;
+  start.consumer = caf::actor_cast<caf::actor>(&session_);
+  start.key = made.key;
+  start.tag = tag;
+  start.no_ack = what.no_ack;
+  start.exclusive = what.exclusive;
+  start.prefetch = prefetch_;
+  // No consumer can have more out than the channel: what can't be sent had better stay where others find it.
+  if (prefetch_global_ != 0 && (prefetch_ == 0 || prefetch_global_ < prefetch_))
+    start.prefetch = prefetch_global_;
+  start.priority = priority;
+  start.owner = session_.owner();
+  session_.ask<broker::consume_ok>(
+      made.queue->actor, std::move(start),
+      [this, tag, no_wait = what.no_wait](broker::consume_ok&) {
+        if (!no_wait)
+          append_method(session_.out(), number_, basic_consume_ok{tag});
+      },
+      [this, tag, key = made.key](const error& why) {
+        if (auto* gone = find_tag(tag); gone && gone->key == key) {
+          tags_.erase(tag);
+          session_.remove_consumer(*gone);
+        }
+        fail(why, basic_consume::id);
+      });
+}
+
+void channel::consume_replies(const basic_consume& what) {
+  if (!what.no_ack)
+    return fail(reply_code::precondition_failed, "reply consumer cannot acknowledge", basic_consume::id);
+  for (const auto& [tag, at] : tags_)
+    if (!at->reply_name.empty())
+      return fail(reply_code::precondition_failed, "reply consumer already set", basic_consume::id);
+  std::string tag{what.consumer_tag};
+  if (tag.empty())
+    tag = "amq.ctag-" + make_uuid();
+  auto& made = session_.add_consumer(number_, tag, nullptr, true);
+  made.reply_name = session_.node().broker->replies().add(caf::actor_cast<caf::actor>(&session_), made.key);
+  tags_.emplace(tag, &made);
+  if (!what.no_wait)
+    append_method(session_.out(), number_, basic_consume_ok{tag});
+}
+
+void channel::cancel(const basic_cancel& what) {
+  std::string tag{what.consumer_tag};
+  auto* gone = find_tag(tag);
+  const auto answer = [this, tag, no_wait = what.no_wait] {
+    if (!no_wait)
+      append_method(session_.out(), number_, basic_cancel_ok{tag});
+  };
+  if (!gone)
+    return answer();
+  tags_.erase(tag);
+  if (!gone->queue) {
+    session_.node().broker->replies().remove(gone->reply_name);
+    session_.remove_consumer(*gone);
+    return answer();
+  }
+  gone->cancelled = true;
+  auto queue = gone->queue->actor;
+  const broker::cancel_consumer question{caf::actor_cast<caf::actor>(&session_), gone->key};
+  // Messages that come before the answer are still the consumer's: it is forgotten once they are settled.
+  const auto after = [this, key = gone->key, answer] {
+    answer();
+    auto* left = session_.find_consumer(key);
+    if (!left)
+      return;
+    unpark(*left, true);
+    session_.flush_settles();
+    if (left->out == 0)
+      session_.remove_consumer(*left);
+  };
+  session_.ask<broker::cancel_ok>(
+      queue, question, [after](broker::cancel_ok&) { after(); }, [after](const error&) { after(); });
+}
+
+void channel::on_consumer_cancelled(consumer& gone) {
+  if (!gone.cancelled && !gone.tag.empty()) {
+    if (session_.knows_cancel_notify())
+      append_method(session_.out(), number_, basic_cancel{gone.tag, true});
+    tags_.erase(gone.tag);
+  }
+  std::erase_if(getters_, [&](const auto& at) { return at.second == &gone; });
+  unpark(gone, false);
+  gone.cancelled = true;
+  if (gone.out == 0)
+    session_.remove_consumer(gone);
+}
+
+void channel::get(const basic_get& what) {
+  std::string queue;
+  if (!resolve_queue(what.queue, queue, basic_get::id))
+    return;
+  session_.ask<broker::queue_ok>(
+      session_.node().broker->topology(), broker::find_queue{queue, session_.owner()},
+      [this, no_ack = what.no_ack](broker::queue_ok& found) { take_one(found.queue, no_ack, basic_get::id); },
+      [this](const error& why) { fail(why, basic_get::id); });
+}
+
+void channel::take_one(const broker::queue_ptr& queue, bool no_ack, method_id fault) {
+  auto& taker = getters_[queue->number];
+  if (!taker)
+    taker = &session_.add_consumer(number_, {}, queue, false);
+  session_.ask<broker::got>(
+      queue->actor, broker::get{caf::actor_cast<caf::actor>(&session_), taker->key, no_ack},
+      [this, key = taker->key, no_ack](broker::got& found) {
+        auto* taker = session_.find_consumer(key);
+        if (found.empty || !taker)
+          return append_method(session_.out(), number_, basic_get_empty{});
+        taker->out += !no_ack;
+        const auto tag = unacked_.add(no_ack ? nullptr : taker, found.number);
+        const auto& item = *found.item.message;
+        append_get_ok(session_.out(), number_, tag, found.item.redelivered, static_cast<std::uint32_t>(found.remaining),
+                      {item.exchange(), item.routing_key(), item.properties(), item.body()}, session_.frame_max());
+      },
+      [this, fault](const error& why) { fail(why, fault); });
+}
+
+// -- topology -------------------------------------------------------------------------------------------------------
+
+bool channel::resolve_queue(std::string_view given, std::string& name, method_id fault) {
+  name = given.empty() ? last_queue_ : std::string{given};
+  if (!name.empty())
+    return true;
+  fail(reply_code::not_found, "no previously declared queue", fault);
+  return false;
+}
+
+void channel::declare_exchange(const exchange_declare& what) {
+  auto arguments = decode_fields(what.arguments);
+  if (!arguments)
+    return session_.fail(reply_code::syntax_error, arguments.error().what, exchange_declare::id);
+  broker::declare_exchange question;
+  question.spec = {std::string{what.exchange}, std::string{what.type}, what.durable,
+                   what.auto_delete,           what.internal,          std::move(*arguments)};
+  question.passive = what.passive;
+  session_.ask<broker::exchange_ok>(
+      session_.node().broker->topology(), std::move(question),
+      [this, no_wait = what.no_wait](broker::exchange_ok&) {
+        if (!no_wait)
+          append_method(session_.out(), number_, exchange_declare_ok{});
+      },
+      [this](const error& why) { fail(why, exchange_declare::id); });
+}
+
+void channel::delete_exchange(const exchange_delete& what) {
+  session_.ask<broker::exchange_ok>(
+      session_.node().broker->topology(), broker::delete_exchange{std::string{what.exchange}, what.if_unused},
+      [this, no_wait = what.no_wait](broker::exchange_ok&) {
+        if (!no_wait)
+          append_method(session_.out(), number_, exchange_delete_ok{});
+      },
+      [this](const error& why) { fail(why, exchange_delete::id); });
+}
+
+template <class Method>
+void channel::bind_exchange(const Method& what, bool add) {
+  auto arguments = decode_fields(what.arguments);
+  if (!arguments)
+    return session_.fail(reply_code::syntax_error, arguments.error().what, Method::id);
+  broker::binding_spec spec{std::string{what.source}, std::string{what.destination}, true,
+                            std::string{what.routing_key}, std::move(*arguments)};
+  const auto then = [this, add, no_wait = what.no_wait](broker::bound&) {
+    if (no_wait)
+      return;
+    if (add)
+      append_method(session_.out(), number_, exchange_bind_ok{});
+    else
+      append_method(session_.out(), number_, exchange_unbind_ok{});
+  };
+  const auto failed = [this](const error& why) { fail(why, Method::id); };
+  const auto& topology = session_.node().broker->topology();
+  if (add)
+    session_.ask<broker::bound>(topology, broker::bind{std::move(spec), session_.owner()}, then, failed);
+  else
+    session_.ask<broker::bound>(topology, broker::unbind{std::move(spec), session_.owner()}, then, failed);
+}
+
+void channel::declare_queue(const queue_declare& what) {
+  // Direct reply-to has no queue; clients ask whether a name is still good (RabbitMQ, direct reply-to).
+  if (what.queue == broker::reply_to_name || what.queue.starts_with(broker::reply_to_prefix)) {
+    if (what.queue != broker::reply_to_name && !session_.node().broker->replies().find(what.queue))
+      return fail(reply_code::not_found, "no " + quoted("queue", what.queue), queue_declare::id);
+    if (!what.no_wait)
+      append_method(session_.out(), number_, queue_declare_ok{what.queue, 0, 1});
+    return;
+  }
+  auto arguments = decode_fields(what.arguments);
+  if (!arguments)
+    return session_.fail(reply_code::syntax_error, arguments.error().what, queue_declare::id);
+  broker::declare_queue question;
+  question.spec = {std::string{what.queue}, what.durable,          what.exclusive,
+                   what.auto_delete,        std::move(*arguments), session_.owner()};
+  question.passive = what.passive;
+  if (what.passive && what.queue.empty())
+    question.spec.name = last_queue_;
+  session_.ask<broker::queue_ok>(
+      session_.node().broker->topology(), std::move(question),
+      [this, no_wait = what.no_wait](broker::queue_ok& found) {
+        last_queue_ = found.queue->name;
+        if (!no_wait)
+          append_method(
+              session_.out(), number_,
+              queue_declare_ok{found.queue->name, static_cast<std::uint32_t>(found.messages), found.consumers});
+      },
+      [this](const error& why) { fail(why, queue_declare::id); });
+}
+
+template <class Method>
+void channel::bind_queue(const Method& what, bool add, bool no_wait) {
+  std::string queue;
+  if (!resolve_queue(what.queue, queue, Method::id))
+    return;
+  auto arguments = decode_fields(what.arguments);
+  if (!arguments)
+    return session_.fail(reply_code::syntax_error, arguments.error().what, Method::id);
+  // An empty queue name with an empty key means the last declared queue's name for both (0-9-1, queue.bind).
+  std::string key{what.routing_key};
+  if (key.empty() && what.queue.empty())
+    key = queue;
+  broker::binding_spec spec{std::string{what.exchange}, queue, false, std::move(key), std::move(*arguments)};
+  const auto then = [this, add, no_wait](broker::bound&) {
+    if (no_wait)
+      return;
+    if (add)
+      append_method(session_.out(), number_, queue_bind_ok{});
+    else
+      append_method(session_.out(), number_, queue_unbind_ok{});
+  };
+  const auto failed = [this](const error& why) { fail(why, Method::id); };
+  const auto& topology = session_.node().broker->topology();
+  if (add)
+    session_.ask<broker::bound>(topology, broker::bind{std::move(spec), session_.owner()}, then, failed);
+  else
+    session_.ask<broker::bound>(topology, broker::unbind{std::move(spec), session_.owner()}, then, failed);
+}
+
+void channel::purge_queue(const queue_purge& what) {
+  std::string queue;
+  if (!resolve_queue(what.queue, queue, queue_purge::id))
+    return;
+  const auto failed = [this](const error& why) { fail(why, queue_purge::id); };
+  session_.ask<broker::queue_ok>(
+      session_.node().broker->topology(), broker::find_queue{queue, session_.owner()},
+      [this, no_wait = what.no_wait, failed](broker::queue_ok& found) {
+        session_.ask<broker::purged>(
+            found.queue->actor, broker::purge{},
+            [this, no_wait](broker::purged& gone) {
+              if (!no_wait)
+                append_method(session_.out(), number_, queue_purge_ok{static_cast<std::uint32_t>(gone.messages)});
+            },
+            failed);
+      },
+      failed);
+}
+
+void channel::delete_queue(const queue_delete& what) {
+  std::string queue;
+  if (!resolve_queue(what.queue, queue, queue_delete::id))
+    return;
+  session_.ask<broker::queue_deleted>(
+      session_.node().broker->topology(), broker::delete_queue{queue, session_.owner(), what.if_unused, what.if_empty},
+      [this, no_wait = what.no_wait](broker::queue_deleted& gone) {
+        if (!no_wait)
+          append_method(session_.out(), number_, queue_delete_ok{static_cast<std::uint32_t>(gone.messages)});
+      },
+      [this](const error& why) { fail(why, queue_delete::id); });
+}
+
+} // namespace switchboard::amqp

@@ -1,0 +1,662 @@
+// The connection: socket, frames, login, heartbeats, credit. What channels do is in amqp_channel.cpp.
+#include "bridges/amqp/amqp_session.hpp"
+
+#include <array>
+
+#include <boost/asio/write.hpp>
+#include <caf/send.hpp>
+#include <openssl/crypto.h>
+
+#include "bridges/amqp/amqp_codec_sasl.hpp"
+#include "runtime/log.hpp"
+
+namespace switchboard::amqp {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Read by all sessions of a thread in turn. Room for what was left of a frame plus one generous read.
+constexpr std::size_t read_buffer_size = 512 * 1024;
+std::string& read_buffer() {
+  thread_local std::string buffer(read_buffer_size, '\0');
+  return buffer;
+}
+
+/// Frames before tune-ok: nobody has logged in yet (RabbitMQ 4's initial_frame_max; 3.10 has 4096, too small for a
+/// JWT).
+constexpr std::uint32_t initial_frame_max = 8192;
+
+/// How often a connection that may not be read because memory is full looks again.
+constexpr auto memory_recheck = 50ms;
+
+field_table server_properties() {
+  field_table capabilities;
+  for (const char* name : {"publisher_confirms", "exchange_exchange_bindings", "basic.nack", "consumer_cancel_notify",
+                           "connection.blocked", "consumer_priorities", "authentication_failure_close",
+                           "per_consumer_qos", "direct_reply_to"})
+    capabilities.set(name, true);
+  field_table properties;
+  properties.set("capabilities", std::move(capabilities));
+  properties.set("cluster_name", "switchboard");
+  properties.set("information", "Speaks AMQP 0-9-1 as RabbitMQ 3.10.8 does");
+  properties.set("platform", "C++20, CAF");
+  properties.set("product", "Switchboard");
+  // Client libraries switch features by this number, so it is RabbitMQ's (facts/amqp-clients).
+  properties.set("version", "3.10.8");
+  return properties;
+}
+
+bool equal_secret(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+} // namespace
+
+session::session(caf::actor_config& config, caf::execution_unit* home, runtime::node_context& node, const options& how,
+                 asio::ip::tcp::socket socket, std::uint64_t number)
+    : broker::pinned_actor(config, home), node_(node), how_(how), socket_(std::move(socket)),
+      timer_(socket_.get_executor()), memory_timer_(socket_.get_executor()), owner_("amqp/" + std::to_string(number)),
+      frame_max_(std::min(how.frame_max_bytes, initial_frame_max)), channel_max_(how.channel_max),
+      publisher_(node.broker),
+      card_(node.directory.enter("/amqp/sessions/" + std::to_string(number), "amqp_session", node.clock.now())),
+      published_total_(node.metrics.amqp_published.Add({})), delivered_total_(node.metrics.amqp_delivered.Add({})),
+      connections_(node.metrics.connections.Add({{"bridge", "amqp"}})) {
+  connections_.Increment();
+  boost::system::error_code ignored;
+  socket_.non_blocking(true, ignored);
+  socket_.set_option(asio::ip::tcp::no_delay{true}, ignored);
+  if (auto remote = socket_.remote_endpoint(ignored); !ignored) {
+    loopback_peer_ = remote.address().is_loopback();
+    peer_ = remote.address().to_string() + ":" + std::to_string(remote.port());
+  }
+}
+
+session::~session() { connections_.Decrement(); }
+
+caf::behavior session::make_behavior() {
+  arm_handshake();
+  await_readable();
+  return {
+      [this](broker::deliver& what) {
+        if (auto found = consumers_.find(what.key); found != consumers_.end()) {
+          auto& to = *found->second;
+          if (auto at = channels_.find(to.channel); at != channels_.end())
+            at->second->on_deliver(to, what.first, what.items);
+          wrote();
+        }
+      },
+      [this](const broker::enqueued& what) {
+        confirms_.step(what.token);
+        finish_confirms();
+      },
+      [this](const batch_stored& what) {
+        confirms_.step(what.token);
+        finish_confirms();
+      },
+      [this](const broker::direct_reply& what) {
+        if (auto found = consumers_.find(what.key); found != consumers_.end()) {
+          if (auto at = channels_.find(found->second->channel); at != channels_.end())
+            at->second->on_direct_reply(*found->second, what.messages);
+          wrote();
+        }
+      },
+      [this](const broker::consumer_cancelled& what) {
+        if (auto found = consumers_.find(what.key); found != consumers_.end()) {
+          if (auto at = channels_.find(found->second->channel); at != channels_.end())
+            at->second->on_consumer_cancelled(*found->second);
+          wrote();
+        }
+      },
+      [this](stop_session) {
+        if (phase_ == phase::running)
+          fail(reply_code::connection_forced, "broker forced connection closure with reason 'shutdown'");
+        else if (phase_ != phase::closing)
+          end();
+        wrote();
+      },
+      [this](session_over) { quit(); },
+  };
+}
+
+// -- socket ---------------------------------------------------------------------------------------------------------
+
+bool session::may_read() const {
+  if (phase_ == phase::closed || busy_ > 0 || waiting_memory_ || clogged())
+    return false;
+  return confirms_.bytes() < how_.publish_bytes_max;
+}
+
+void session::await_readable() {
+  if (reading_ || !may_read())
+    return;
+  if (publishes_ && node_.broker->memory_high()) {
+    await_memory();
+    return;
+  }
+  reading_ = true;
+  socket_.async_wait(asio::ip::tcp::socket::wait_read, [this, alive = self()](boost::system::error_code error) {
+    reading_ = false;
+    if (error)
+      return read_failed();
+    on_readable();
+  });
+}
+
+void session::await_memory() {
+  waiting_memory_ = true;
+  memory_timer_.expires_after(memory_recheck);
+  memory_timer_.async_wait([this, alive = self()](boost::system::error_code error) {
+    waiting_memory_ = false;
+    if (!error && phase_ != phase::closed)
+      resume();
+  });
+}
+
+void session::on_readable() {
+  if (!may_read())
+    return;
+  auto& buffer = read_buffer();
+  if (left_.size() + frame_max_ + frame_overhead > buffer.size())
+    buffer.resize(left_.size() + frame_max_ + frame_overhead);
+  std::copy(left_.begin(), left_.end(), buffer.begin());
+  boost::system::error_code error;
+  const auto got = socket_.read_some(asio::buffer(buffer.data() + left_.size(), buffer.size() - left_.size()), error);
+  if (error == asio::error::would_block)
+    return await_readable();
+  if (error)
+    return read_failed();
+  read_since_tick_ = true;
+  const auto size = left_.size() + got;
+  left_.clear();
+  process({buffer.data(), size});
+}
+
+/// Goes on where reading stopped: with what is left, then with the socket.
+void session::resume() {
+  if (processing_ || phase_ == phase::closed)
+    return;
+  if (!left_.empty() && busy_ == 0 && !clogged()) {
+    const auto bytes = std::exchange(left_, {});
+    process(bytes);
+  } else {
+    wrote();
+    await_readable();
+  }
+}
+
+void session::process(std::string_view bytes) {
+  processing_ = true;
+  publisher_.begin(); // what was declared or unbound before these bytes counts for them
+  std::size_t at = 0;
+  if (phase_ == phase::header)
+    at = process_header(bytes);
+  while (phase_ != phase::header && phase_ != phase::closed && busy_ == 0 && !clogged()) {
+    const auto rest = bytes.substr(at);
+    const auto frame = parse_frame(rest, frame_max_);
+    if (frame.state == frame_state::need_more)
+      break;
+    if (frame.failed()) {
+      fail(reply_code::frame_error, frame_error_text(frame, rest, frame_max_));
+      if (frame.stream_lost()) {
+        at = bytes.size();
+        linger_then_close();
+        break;
+      }
+    } else {
+      on_frame(frame);
+    }
+    at += frame.size;
+  }
+  left_.assign(bytes.substr(std::min(at, bytes.size())));
+  if (left_.empty() && left_.capacity() > 4096)
+    left_.shrink_to_fit();
+  processing_ = false;
+  end_of_read();
+}
+
+void session::end_of_read() {
+  flush_publishes();
+  flush_settles();
+  wrote();
+  await_readable();
+}
+
+std::size_t session::process_header(std::string_view bytes) {
+  switch (parse_protocol_header(bytes)) {
+  case protocol_version::need_more:
+    return 0;
+  case protocol_version::refused:
+    // RabbitMQ's way: say which protocol would do, then close.
+    node_.metrics.connections_refused.Add({{"bridge", "amqp"}, {"reason", "protocol"}}).Increment();
+    runtime::log::info("amqp_refused", {{"peer", peer_}, {"reason", "no AMQP 0-9-1 header"}});
+    out_.append(protocol_header);
+    phase_ = phase::closing;
+    linger_then_close();
+    return bytes.size();
+  default:
+    send_start();
+    phase_ = phase::start;
+    return protocol_header.size();
+  }
+}
+
+/// One flush for everything that is written while the loop is busy with handlers that are ready now.
+void session::wrote() {
+  if (flush_posted_ || writing_ || out_.empty() || phase_ == phase::closed)
+    return;
+  flush_posted_ = true;
+  asio::post(socket_.get_executor(), [this, alive = self()] {
+    flush_posted_ = false;
+    flush_out();
+  });
+}
+
+void session::flush_out() {
+  if (writing_ || phase_ == phase::closed)
+    return;
+  const bool was_clogged = clogged();
+  for (;;) {
+    if (flown_ == flying_.size()) {
+      flying_.clear();
+      flown_ = 0;
+      if (flying_.capacity() > read_buffer_size)
+        flying_.shrink_to_fit();
+      std::swap(flying_, out_);
+      if (flying_.empty()) {
+        if (lingering_)
+          shut_sending();
+        break;
+      }
+    }
+    boost::system::error_code error;
+    const auto put = socket_.write_some(asio::buffer(flying_.data() + flown_, flying_.size() - flown_), error);
+    flown_ += put;
+    wrote_since_tick_ |= put > 0;
+    if (error == asio::error::would_block) {
+      await_writable();
+      break;
+    }
+    if (error)
+      return read_failed();
+  }
+  if (unsent() < how_.outbox_bytes_max)
+    grant_back();
+  if (was_clogged && !clogged())
+    resume();
+}
+
+void session::await_writable() {
+  writing_ = true;
+  socket_.async_wait(asio::ip::tcp::socket::wait_write, [this, alive = self()](boost::system::error_code error) {
+    writing_ = false;
+    if (error)
+      return read_failed();
+    flush_out();
+  });
+}
+
+void session::read_failed() { end(); }
+
+void session::end() {
+  if (phase_ == phase::closed)
+    return;
+  // What the client has said counts, however it went; and acks come before the consumers they belong to go.
+  flush_publishes();
+  flush_settles();
+  close_socket();
+  for (auto& [number, at] : channels_)
+    at->release();
+  channels_.clear();
+  to_grant_.clear();
+  consumers_.clear();
+  send(node_.broker->topology(), broker::owner_gone{owner_});
+  caf::anon_send(caf::actor_cast<caf::actor>(self()), session_over{});
+}
+
+void session::close_socket() {
+  phase_ = phase::closed;
+  boost::system::error_code ignored;
+  timer_.cancel();
+  memory_timer_.cancel();
+  socket_.close(ignored);
+}
+
+/// After the last word: what the client still sends is thrown away, so that it reads our close and not a reset.
+void session::linger_then_close() {
+  lingering_ = true;
+  flush_out();
+  timer_.expires_after(1s);
+  timer_.async_wait([this, alive = self()](boost::system::error_code) { end(); });
+}
+
+void session::shut_sending() {
+  boost::system::error_code ignored;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+}
+
+// -- frames ---------------------------------------------------------------------------------------------------------
+
+void session::on_frame(const frame_result& frame) {
+  if (frame.kind() == frame_type::heartbeat) {
+    if (frame.channel != 0)
+      fail(reply_code::unexpected_frame, unexpected_frame_text(frame.type, frame.payload));
+    return;
+  }
+  if (frame.channel == 0) {
+    if (frame.kind() == frame_type::method)
+      on_connection_method(frame.payload);
+    else if (phase_ != phase::closing)
+      fail(reply_code::unexpected_frame, unexpected_frame_text(frame.type, frame.payload));
+    return;
+  }
+  if (phase_ == phase::closing)
+    return;
+  if (phase_ != phase::running) {
+    fail(reply_code::channel_error, "unexpected frame before connection.open", method_id_of(frame.payload));
+    return;
+  }
+  auto found = channels_.find(frame.channel);
+  if (found == channels_.end()) {
+    const auto id = frame.kind() == frame_type::method ? method_id_of(frame.payload) : method_id{};
+    if (id == channel_close_ok::id || id == channel_close::id)
+      return; // of a channel that both sides have closed at once
+    if (id != channel_open::id)
+      return fail(reply_code::channel_error, "expected 'channel.open'", id);
+    if (channel_open what; !decode_as(frame.payload, what))
+      return fail(reply_code::frame_error, undecodable_text(frame.payload), id);
+    if (frame.channel > channel_max_ || channels_.size() >= channel_max_)
+      return fail(reply_code::not_allowed,
+                  "number of channels opened (" + std::to_string(channels_.size()) +
+                      ") has reached the negotiated channel_max (" + std::to_string(channel_max_) + ")",
+                  id);
+    found = channels_.emplace(frame.channel, std::make_unique<channel>(*this, frame.channel)).first;
+    append_method(out_, frame.channel, channel_open_ok{});
+    return;
+  }
+  switch (frame.kind()) {
+  case frame_type::method:
+    return found->second->on_method(frame.payload);
+  case frame_type::header:
+    return found->second->on_header(frame.payload);
+  case frame_type::body:
+    return found->second->on_body(frame.payload);
+  case frame_type::heartbeat:
+    return;
+  }
+}
+
+void session::on_connection_method(std::string_view payload) {
+  const auto id = method_id_of(payload);
+  if (phase_ == phase::closing) {
+    if (id == connection_close_ok::id)
+      end();
+    else if (id == connection_close::id) { // both sides at once
+      append_method(out_, 0, connection_close_ok{});
+      linger_then_close();
+    }
+    return;
+  }
+  auto decoded = decode_method(payload);
+  if (!decoded) {
+    if (decoded.error().code == errc::bad_format)
+      return fail(reply_code::frame_error, decoded.error().what, id);
+    runtime::log::info("amqp_unknown_method", {{"peer", peer_}, {"class", id.class_id}, {"method", id.number}});
+    return end(); // as RabbitMQ does: the stream makes no sense
+  }
+  if (const auto* what = std::get_if<connection_start_ok>(&*decoded); what && phase_ == phase::start)
+    return on_start_ok(*what);
+  if (const auto* what = std::get_if<connection_tune_ok>(&*decoded); what && phase_ == phase::tune)
+    return on_tune_ok(*what);
+  if (const auto* what = std::get_if<connection_open>(&*decoded); what && phase_ == phase::open)
+    return on_open(*what);
+  if (const auto* what = std::get_if<connection_close>(&*decoded))
+    return on_close(*what);
+  if (phase_ == phase::running && std::holds_alternative<connection_update_secret>(*decoded))
+    return append_method(out_, 0, connection_update_secret_ok{}); // PLAIN secrets don't expire: nothing to renew
+  if (phase_ == phase::running)
+    return fail(reply_code::channel_error, "unexpected method in connection state running", id);
+  fail(reply_code::command_invalid, "unexpected method before connection.open", id);
+}
+
+void session::send_start() {
+  std::string properties;
+  encode_fields(server_properties(), properties);
+  connection_start start;
+  start.server_properties = properties;
+  start.mechanisms = sasl_mechanisms;
+  start.locales = "en_US";
+  append_method(out_, 0, start);
+}
+
+void session::on_start_ok(const connection_start_ok& what) {
+  if (auto properties = decode_fields(what.client_properties))
+    if (const auto* found = properties->find("capabilities"))
+      if (const auto* capabilities = std::get_if<field_table>(&found->value)) {
+        const auto has = [&](std::string_view name) {
+          const auto* value = capabilities->find(name);
+          return value && value->as_bool() && *value->as_bool();
+        };
+        close_notify_ = has("authentication_failure_close");
+        cancel_notify_ = has("consumer_cancel_notify");
+      }
+  const auto given = parse_credentials(what.mechanism, what.response);
+  if (!given && given.error().code == errc::not_implemented) {
+    runtime::log::info("amqp_refused", {{"peer", peer_}, {"reason", "unknown mechanism"}});
+    return end();
+  }
+  const bool right = given && equal_secret(given->user, how_.user) && equal_secret(given->password, how_.password) &&
+                     (!how_.loopback_only || loopback_peer_);
+  if (!right)
+    return refuse_login(what.mechanism);
+  user_ = given->user;
+  append_method(out_, 0, connection_tune{how_.channel_max, how_.frame_max_bytes, how_.heartbeat_s});
+  phase_ = phase::tune;
+}
+
+void session::refuse_login(std::string_view mechanism) {
+  node_.metrics.connections_refused.Add({{"bridge", "amqp"}, {"reason", "login"}}).Increment();
+  runtime::log::warning("amqp_login_refused", {{"peer", peer_}, {"mechanism", mechanism}});
+  if (!close_notify_)
+    return end();
+  append_connection_close(out_, reply_code::access_refused,
+                          "Login was refused using authentication mechanism " + std::string{mechanism} +
+                              ". For details see the broker logfile.");
+  phase_ = phase::closing;
+  linger_then_close();
+}
+
+void session::on_tune_ok(const connection_tune_ok& what) {
+  // Zero means "no limit", which is higher than our limit; RabbitMQ drops the connection in all these cases.
+  if (what.frame_max < frame_min_size || what.frame_max > how_.frame_max_bytes || what.channel_max == 0 ||
+      what.channel_max > how_.channel_max) {
+    runtime::log::warning("amqp_tune_refused",
+                          {{"peer", peer_}, {"frame_max", what.frame_max}, {"channel_max", what.channel_max}});
+    return end();
+  }
+  frame_max_ = what.frame_max;
+  channel_max_ = what.channel_max;
+  heartbeat_s_ = what.heartbeat;
+  phase_ = phase::open;
+}
+
+void session::on_open(const connection_open& what) {
+  if (what.virtual_host != "/")
+    return fail(reply_code::not_allowed, "vhost " + std::string{what.virtual_host} + " not found", connection_open::id);
+  phase_ = phase::running;
+  append_method(out_, 0, connection_open_ok{});
+  timer_.cancel();
+  arm_heartbeat();
+}
+
+void session::on_close(const connection_close&) {
+  flush_publishes();
+  flush_settles();
+  // Its exclusive queues are free as soon as it reads close-ok: what anybody asks topology after that comes behind
+  // this.
+  for (auto& [number, at] : channels_)
+    at->release();
+  send(node_.broker->topology(), broker::owner_gone{owner_});
+  append_method(out_, 0, connection_close_ok{});
+  phase_ = phase::closing;
+  linger_then_close();
+}
+
+void session::fail(reply_code code, std::string_view explanation, method_id fault) {
+  if (phase_ == phase::closing || phase_ == phase::closed)
+    return;
+  flush_publishes();
+  flush_settles();
+  runtime::log::warning("amqp_connection_error", {{"peer", peer_}, {"text", reply_text(code, explanation)}});
+  append_connection_close(out_, code, explanation, fault);
+  phase_ = phase::closing;
+  for (auto& [number, at] : channels_)
+    at->release();
+  // A client that never answers is not waited for.
+  timer_.expires_after(5s);
+  timer_.async_wait([this, alive = self()](boost::system::error_code error) {
+    if (!error)
+      end();
+  });
+  wrote();
+}
+
+// -- timers ---------------------------------------------------------------------------------------------------------
+
+void session::arm_handshake() {
+  timer_.expires_after(how_.handshake);
+  timer_.async_wait([this, alive = self()](boost::system::error_code error) {
+    if (error || phase_ == phase::running)
+      return;
+    runtime::log::warning("amqp_handshake_timeout", {{"peer", peer_}});
+    end();
+  });
+}
+
+void session::arm_heartbeat() {
+  if (heartbeat_s_ == 0)
+    return;
+  timer_.expires_after(std::chrono::milliseconds{heartbeat_s_ * 500});
+  timer_.async_wait([this, alive = self()](boost::system::error_code error) {
+    if (!error && phase_ == phase::running)
+      on_heartbeat_tick();
+  });
+}
+
+/// Every half interval: say something, and give up a peer that was silent for two whole intervals.
+void session::on_heartbeat_tick() {
+  append_heartbeat(out_);
+  wrote();
+  // While we don't read, by credit, the client's heartbeats wait in the socket: that is not its silence.
+  // But one that takes none of our bytes either is gone.
+  const bool took = std::exchange(wrote_since_tick_, false);
+  const bool deaf = !may_read() && (took || !clogged());
+  quiet_ticks_ = std::exchange(read_since_tick_, false) || deaf ? 0 : quiet_ticks_ + 1;
+  if (quiet_ticks_ > 4) {
+    runtime::log::warning("amqp_heartbeat_missed", {{"peer", peer_}, {"interval_s", heartbeat_s_}});
+    return end();
+  }
+  arm_heartbeat();
+}
+
+// -- publishing and acknowledging -----------------------------------------------------------------------------------
+
+void session::note_publish(std::uint16_t number) {
+  publishes_ = true;
+  ++published_;
+  if (!channels_.at(number)->confirming())
+    return;
+  if (marks_.empty() || marks_.back().channel != number)
+    marks_.push_back({number, 0});
+  marks_.back().up_to = channels_.at(number)->publish_number();
+}
+
+void session::flush_publishes() {
+  if (publisher_.empty() && marks_.empty())
+    return;
+  published_total_.Increment(static_cast<double>(std::exchange(published_, 0)));
+  const auto token = confirms_.next_token();
+  const auto sent = publisher_.flush(this, token, [handle = caf::actor_cast<caf::actor>(self()), token] {
+    caf::anon_send(handle, batch_stored{token});
+  });
+  confirms_.open(sent.queues + (sent.durable ? 1 : 0), sent.bytes, std::exchange(marks_, {}));
+  finish_confirms();
+}
+
+void session::finish_confirms() {
+  const bool was_full = confirms_.bytes() >= how_.publish_bytes_max;
+  confirms_.finish([this](const confirms::mark& at) {
+    auto found = channels_.find(at.channel);
+    if (found == channels_.end() || found->second->closing())
+      return;
+    append_ack(out_, at.channel, at.up_to, found->second->confirm_up_to(at.up_to) > 1);
+  });
+  wrote();
+  if (was_full && confirms_.bytes() < how_.publish_bytes_max)
+    resume();
+}
+
+void session::settle(consumer& from, broker::delivery_number first, broker::delivery_number last,
+                     broker::verdict what) {
+  if (!settles_.empty()) {
+    auto& before = settles_.back().what;
+    if (before.key == from.key && before.what == what && before.last + 1 == first) {
+      before.last = last;
+      return;
+    }
+  }
+  settles_.push_back({from.queue->actor, {id(), from.key, first, last, what}});
+}
+
+void session::flush_settles() {
+  for (auto& at : settles_)
+    send(at.queue, at.what);
+  settles_.clear();
+}
+
+consumer& session::add_consumer(std::uint16_t channel, std::string tag, broker::queue_ptr queue, bool no_ack) {
+  auto made = std::make_unique<consumer>();
+  made->key = next_key_++;
+  made->channel = channel;
+  made->tag = std::move(tag);
+  made->queue = std::move(queue);
+  made->no_ack = no_ack;
+  return *consumers_.emplace(made->key, std::move(made)).first->second;
+}
+
+void session::remove_consumer(consumer& gone) {
+  std::erase(to_grant_, &gone);
+  consumers_.erase(gone.key);
+}
+
+void session::passed_on(consumer& to, std::size_t messages, std::size_t bytes) {
+  delivered_total_.Increment(static_cast<double>(messages));
+  if (to.granted_messages == 0)
+    to_grant_.push_back(&to);
+  to.granted_messages += messages;
+  to.granted_bytes += bytes;
+}
+
+void session::grant_back() {
+  for (auto* to : to_grant_) {
+    send(to->queue->actor, broker::grant{id(), to->key, to->granted_messages, to->granted_bytes});
+    to->granted_messages = to->granted_bytes = 0;
+  }
+  to_grant_.clear();
+}
+
+void session::drop_channel(std::uint16_t number) {
+  confirms_.forget(number);
+  std::erase_if(marks_, [&](const confirms::mark& at) { return at.channel == number; });
+  channels_.erase(number);
+}
+
+bool session::claim_body(std::uint64_t bytes) {
+  if (assembling_ > 0 && assembling_ + bytes > how_.assembly_bytes_max)
+    return false;
+  assembling_ += bytes;
+  return true;
+}
+
+} // namespace switchboard::amqp

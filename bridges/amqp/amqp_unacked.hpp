@@ -1,0 +1,51 @@
+// The delivery tags of one channel: which delivery of which consumer each one means, and what an ack, nack or reject
+// settles. Pure. Tags count up from 1 for every message sent on the channel, with or without acknowledgement.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "broker/protocol.hpp"
+
+namespace switchboard::amqp {
+
+struct consumer; // amqp_channel.hpp
+
+/// Deliveries first..last of one consumer that share a verdict.
+struct settled_range {
+  consumer* from = nullptr;
+  broker::delivery_number first = 0;
+  broker::delivery_number last = 0;
+};
+
+class unacked {
+public:
+  /// The tag of the next message sent. `from` null: nothing to acknowledge (no-ack).
+  std::uint64_t add(consumer* from, broker::delivery_number number);
+
+  /// Takes out one tag, or all up to and with it (tag 0: all). Ranges are appended in tag order, neighbours merged.
+  /// False if the tag is unknown (406); tag 0 with `multiple` is never unknown.
+  bool take(std::uint64_t tag, bool multiple, std::vector<settled_range>& out);
+  /// Everything still out (basic.recover).
+  void take_all(std::vector<settled_range>& out);
+
+  std::size_t size() const noexcept { return out_; }
+
+private:
+  struct slot {
+    std::uint64_t tag = 0;
+    consumer* from = nullptr; ///< null: settled
+    broker::delivery_number number = 0;
+  };
+  std::deque<slot>::iterator find(std::uint64_t tag);
+  void take_slot(slot& at, std::vector<settled_range>& out);
+  void drop_settled();
+
+  std::deque<slot> slots_; ///< by tag; the first is out
+  std::uint64_t next_tag_ = 1;
+  std::size_t out_ = 0;
+};
+
+} // namespace switchboard::amqp

@@ -1,0 +1,35 @@
+// The operator's application: metrics, health, live actors. Reads only; it has no authentication, so its listener
+// belongs on loopback or a private network.
+//
+//   /            links                      /healthz     200 as long as the process serves
+//   /metrics     Prometheus text 0.0.4      /readyz      200, or 503 and the reason
+//   /api/actors  ?prefix=/services&limit=1000
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "bridges/http/http_application.hpp"
+#include "runtime/node_context.hpp"
+
+namespace switchboard::http {
+
+class admin final : public application {
+public:
+  /// Why the node is not ready to serve, if so. Thread-safe. Draining is known here already.
+  using readiness = std::function<std::optional<std::string>()>;
+
+  explicit admin(runtime::node_context& node, readiness not_ready = {});
+  void handle(http_request what, runtime::asio_unit& home, reply done) override;
+
+private:
+  http_answer answer(const http_request& what);
+  http_answer ready() const;
+  http_answer actors(const http_request& what) const;
+
+  runtime::node_context& node_;
+  const readiness not_ready_;
+};
+
+} // namespace switchboard::http

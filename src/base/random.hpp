@@ -1,0 +1,18 @@
+// Randomness from the operating system, cheap enough for every message: one system call fills a buffer per thread.
+// Good enough for names that must not be guessed. Entities never call this; their context hands randomness in.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace switchboard {
+
+/// Fills `out`. Thread-safe. Ends the process if the kernel refuses, since no id could be trusted after that.
+/// Not for use on both sides of a fork(): parent and child would share the buffered bytes.
+void fill_random(std::span<std::byte> out);
+
+/// 64 random bits, e.g. the dice of back_off.hpp. Thread-safe.
+std::uint64_t random_bits();
+
+} // namespace switchboard

@@ -1,0 +1,60 @@
+// The broker as the rest of the node holds it: the topology actor, the current routes, and the names of reply
+// consumers. Thread-safe; shared by all sessions, services and bridges. See protocol.hpp for what to send where.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include <caf/actor.hpp>
+#include <caf/actor_system.hpp>
+
+#include "base/expected.hpp"
+#include "broker/durable_log.hpp"
+#include "broker/protocol.hpp"
+#include "broker/reply_directory.hpp"
+#include "broker/routing_table.hpp"
+
+namespace switchboard::broker {
+
+struct limits {
+  /// Ready bytes of one queue with consumers above which its publishers wait (and go on at half of it).
+  std::size_t backlog_bytes_max = 32u << 20;
+  /// Bytes of all messages in memory above which no connection that publishes is read.
+  std::size_t memory_bytes_max = std::size_t{4} << 30;
+};
+
+/// Execution units that queue actors are spread over; queue n runs on homes[n % size]. Owned by the runtime.
+using homes = std::vector<caf::execution_unit*>;
+
+class broker {
+public:
+  /// Reads topology and durable messages back from the log and starts the actors. Blocking; call before any listener.
+  static expected<std::shared_ptr<broker>> start(caf::actor_system& system, homes where,
+                                                 std::shared_ptr<durable_log> log, limits bounds);
+
+  const caf::actor& topology() const noexcept { return topology_; }
+  std::shared_ptr<const routing_table> routes() const noexcept { return routes_.load(std::memory_order_acquire); }
+  reply_directory& replies() noexcept { return replies_; }
+  durable_log& log() noexcept { return *log_; }
+  const limits& bounds() const noexcept { return bounds_; }
+  /// Messages take more memory than they may: don't read from publishers.
+  bool memory_high() const noexcept {
+    return message::resident_bytes() > static_cast<std::int64_t>(bounds_.memory_bytes_max);
+  }
+
+  /// For the topology actor only.
+  void swap_routes(std::shared_ptr<const routing_table> next) {
+    routes_.store(std::move(next), std::memory_order_release);
+  }
+
+private:
+  std::shared_ptr<durable_log> log_;
+  limits bounds_;
+  caf::actor topology_;
+  std::atomic<std::shared_ptr<const routing_table>> routes_;
+  reply_directory replies_;
+};
+using broker_ptr = std::shared_ptr<broker>;
+
+} // namespace switchboard::broker

@@ -1,0 +1,41 @@
+// The broker's seam to whatever keeps durable queues and topology: the embedded store on one node, RabbitMQ's quorum
+// queues behind a grown cluster. Implementations pass one contract test (tests/broker/durable_log_contract.hpp).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/expected.hpp"
+#include "broker/endpoint.hpp"
+#include "messages/message.hpp"
+
+namespace switchboard::broker {
+
+/// Changes that become durable together or not at all. Filled by one thread.
+class durable_transaction {
+public:
+  virtual ~durable_transaction() = default;
+  virtual void put_message(queue_number queue, position at, const message_ptr& message) = 0;
+  virtual void delete_message(queue_number queue, position at) = 0;
+  virtual void delete_queue_messages(queue_number queue) = 0;
+  virtual void put_topology(std::string key, std::string bytes) = 0;
+  virtual void delete_topology(std::string key) = 0;
+};
+
+/// Thread-safe.
+class durable_log {
+public:
+  virtual ~durable_log() = default;
+  virtual std::unique_ptr<durable_transaction> begin() = 0;
+  /// `done` runs on a thread of the log once everything is on disk: after a sync that began after this call. It must be
+  /// short. It never runs if the log failed. Transactions of one thread keep their order.
+  virtual void commit(std::unique_ptr<durable_transaction> what, std::function<void()> done) = 0;
+  virtual position take_positions(std::uint64_t count) = 0;
+  virtual queue_number next_queue_number() = 0;
+  virtual expected<void> each_topology(const std::function<void(std::string_view key, std::string_view bytes)>&) = 0;
+  virtual expected<void> each_message(queue_number queue, const std::function<void(position, message_ptr)>&) = 0;
+};
+
+} // namespace switchboard::broker

@@ -1,0 +1,26 @@
+// What routing knows of a message queue: its identity and nothing of the actor behind it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace switchboard::broker {
+
+/// Identity of a message queue in the durable log; never reused. The same number as store::queue_number.
+using queue_number = std::uint64_t;
+/// Place of a durable message in the log; grows with time. 0: not in the log.
+using position = std::uint64_t;
+
+/// One message queue as routing sees it. Immutable; the actor layer derives from it and adds the handle.
+struct endpoint {
+  endpoint(queue_number n, std::string text, bool survives) : number(n), name(std::move(text)), durable(survives) {}
+  virtual ~endpoint() = default;
+
+  const queue_number number;
+  const std::string name;
+  const bool durable; ///< persistent messages for it go into the log
+};
+using endpoint_ptr = std::shared_ptr<const endpoint>;
+
+} // namespace switchboard::broker

@@ -1,0 +1,93 @@
+// The bindings of one exchange, arranged for its type: by key, all at once, as a trie of words, or as a list of header
+// patterns. An immutable value like the maps it is made of; a copy costs a few counters.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/destinations.hpp"
+#include "broker/exchange_headers.hpp"
+#include "broker/persistent_map.hpp"
+#include "broker/specs.hpp"
+#include "broker/topic_trie.hpp"
+
+namespace switchboard::broker {
+
+enum class exchange_kind : std::uint8_t {
+  direct,  ///< the binding's key equals the message's
+  fanout,  ///< every binding
+  topic,   ///< the binding's key is a pattern of words, '*' and '#'
+  headers, ///< the binding's arguments are a pattern of headers
+};
+
+/// Empty for a type that AMQP doesn't name.
+std::optional<exchange_kind> exchange_kind_of(std::string_view type) noexcept;
+
+/// Says which binding it is: source, destination, key and arguments (sorted by name, type and value as on the wire).
+/// Begins with the source.
+std::string binding_identity(const binding_spec& spec);
+
+/// Room that matching needs, kept between messages so that none of it allocates in the steady state.
+struct match_scratch {
+  topic_trie::scratch topic;
+  std::vector<header_field> headers;
+};
+
+class exchange_bindings {
+public:
+  /// Precondition: exchange_kind_of(spec.type).
+  explicit exchange_bindings(const exchange_spec& spec);
+
+  /// `queue` is the binding's destination, null if that is an exchange.
+  exchange_bindings with(const binding_spec& spec, const endpoint_ptr& queue) const;
+  exchange_bindings without(const binding_spec& spec) const;
+
+  bool internal() const noexcept { return internal_; }
+  /// Where messages go that no binding takes; null if nowhere.
+  const std::string* alternate() const noexcept { return alternate_ ? &*alternate_ : nullptr; }
+
+  /// Calls `found` with every set of destinations that the message matches; one destination may be in several of them.
+  template <class Found>
+  void match(std::string_view key, std::string_view headers, match_scratch& scratch, Found&& found) const {
+    switch (kind_) {
+    case exchange_kind::direct:
+      if (const auto* all = by_key_.find(key))
+        found(*all);
+      return;
+    case exchange_kind::fanout:
+      if (!all_.empty())
+        found(all_);
+      return;
+    case exchange_kind::topic:
+      topics_.match(key, scratch.topic, found);
+      return;
+    case exchange_kind::headers:
+      if (patterns_.empty())
+        return;
+      read_headers(headers, scratch.headers);
+      patterns_.for_each([&](const std::string&, const header_binding& each) {
+        if (each.pattern.matches(scratch.headers))
+          found(each.to);
+      });
+    }
+  }
+
+private:
+  struct header_binding {
+    header_pattern pattern;
+    destinations to; ///< exactly one
+  };
+
+  exchange_kind kind_;
+  bool internal_;
+  std::optional<std::string> alternate_;
+  persistent_map<destinations> by_key_;     ///< direct
+  destinations all_;                        ///< fanout
+  topic_trie topics_;                       ///< topic
+  persistent_map<header_binding> patterns_; ///< headers, by binding_identity
+};
+
+} // namespace switchboard::broker

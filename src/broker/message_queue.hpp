@@ -1,0 +1,129 @@
+// The order of one message queue, as pure decisions: what is ready, who gets the next message, what comes back where.
+// No CAF, no clock, no I/O: queue_actor carries messages to it and effects away.
+//
+//   enqueue --> ready (by sequence) --pump--> out (per consumer, by delivery number) --settle--> gone
+//                  ^------------------ requeue: back to its place, redelivered ----------'
+//
+// Round-robin among the consumers of the highest priority that can take a message; a consumer can if it is not stopped,
+// has fewer than `prefetch` unacknowledged, and the link to it has room (protocol.hpp, link_*_max).
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/protocol.hpp"
+
+namespace switchboard::broker {
+
+class message_queue {
+public:
+  /// Names a consumer inside one queue; never reused.
+  using consumer_id = std::uint64_t;
+
+  struct consumer_options {
+    bool no_ack = false;
+    bool exclusive = false;
+    std::uint32_t prefetch = 0; ///< 0: no limit
+    std::int32_t priority = 0;
+    /// Takes messages only by get(); never pumped to.
+    bool passive = false;
+  };
+
+  /// At the tail. Sequence order is arrival order.
+  void enqueue(queued item);
+
+  /// False if exclusive use forbids it: somebody has it exclusively, or `exclusive` is asked for while others consume.
+  bool may_add(bool exclusive) const noexcept;
+  /// Precondition: may_add(options.exclusive) unless passive.
+  consumer_id add(consumer_options options);
+  /// No more deliveries; what is out stays out. True if this was the last active consumer.
+  bool stop(consumer_id id);
+  /// Stops and forgets; what is out goes back. True as for stop().
+  bool release(consumer_id id);
+
+  /// Settles out deliveries first..last. Log positions of what is done with are appended to `done` (for ack and
+  /// reject).
+  void settle(consumer_id id, delivery_number first, delivery_number last, verdict what, std::vector<position>& done);
+  /// The link has room again.
+  void grant(consumer_id id, std::size_t messages, std::size_t bytes);
+
+  /// The first ready message, if any, as delivery of `id` (a passive consumer); settled at once if `no_ack`, then its
+  /// position goes to `done`.
+  std::optional<std::pair<delivery_number, queued>> get(consumer_id id, bool no_ack, std::vector<position>& done);
+
+  /// Hands out all that can go: sink(consumer_id, delivery_number, queued). Positions of no-ack deliveries go to
+  /// `done`.
+  template <class Sink>
+  void pump(Sink&& sink, std::vector<position>& done) {
+    while (!ready_.empty()) {
+      auto* to = next_consumer();
+      if (!to)
+        return;
+      auto item = pop_ready();
+      queued copy{item.message, item.at, item.redelivered};
+      const auto number = hand_to(*to, std::move(item), done);
+      sink(to->id, number, std::move(copy));
+    }
+  }
+
+  /// Drops all ready messages; their positions go to `done`. How many there were.
+  std::uint64_t purge(std::vector<position>& done);
+
+  /// False once a consumer is gone: released, or stopped with nothing left out.
+  bool knows(consumer_id id) const { return consumers_.contains(id); }
+
+  std::uint64_t ready() const noexcept { return ready_.size(); }
+  std::uint64_t ready_bytes() const noexcept { return ready_bytes_; }
+  std::uint64_t unacked() const noexcept { return unacked_; }
+  /// Active ones: added and not stopped.
+  std::uint32_t consumers() const noexcept { return active_; }
+
+private:
+  struct entry {
+    message_ptr message; ///< null in `out`: settled
+    position at = 0;
+    std::uint64_t sequence = 0;
+    bool redelivered = false;
+    delivery_number number = 0; ///< in `out`
+  };
+  struct consumer {
+    consumer_id id = 0;
+    consumer_options options;
+    std::deque<entry> out; ///< by number; not used with no_ack
+    delivery_number next_number = 1;
+    std::uint64_t unsettled = 0;
+    std::size_t link_messages = 0; ///< sent and not granted back
+    std::size_t link_bytes = 0;
+    bool stopped = false;
+    bool waiting = false; ///< stands in waiting_
+  };
+
+  bool can_take(const consumer& who) const noexcept;
+  void make_wait(consumer& who);
+  consumer* next_consumer();
+  entry pop_ready();
+  delivery_number hand_to(consumer& who, entry item, std::vector<position>& done);
+  static std::deque<entry>::iterator find_out(consumer& who, delivery_number first);
+  void put_back(std::vector<entry> returned);
+  void drop_settled(consumer& who);
+  void erase_if_spent(consumer& who);
+
+  std::deque<entry> ready_;
+  std::uint64_t ready_bytes_ = 0;
+  std::uint64_t unacked_ = 0;
+  std::uint64_t next_sequence_ = 1;
+  consumer_id next_id_ = 1;
+  std::uint32_t active_ = 0;
+  bool exclusive_ = false;
+  std::unordered_map<consumer_id, std::unique_ptr<consumer>> consumers_;
+  /// Who can take a message, in turn, by falling priority. May hold ids that can't any more; next_consumer skips them.
+  std::map<std::int32_t, std::deque<consumer*>, std::greater<>> waiting_;
+};
+
+} // namespace switchboard::broker

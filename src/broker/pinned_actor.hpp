@@ -1,0 +1,32 @@
+// A CAF actor that runs on one given execution unit (an I/O thread) instead of CAF's scheduler, so that a session, the
+// queues beside it and the socket share a thread: no lock and no hand-over between them (design.md, "Sessions are CAF
+// actors that run on the I/O threads").
+#pragma once
+
+#include <caf/event_based_actor.hpp>
+
+namespace switchboard::broker {
+
+class pinned_actor : public caf::event_based_actor {
+public:
+  /// `home` outlives the actor.
+  pinned_actor(caf::actor_config& config, caf::execution_unit* home) : caf::event_based_actor(config), home_(home) {
+    set_default_handler(caf::drop); // CAF's own prints whole messages
+    // A handler that throws ends the actor with an error its supervisor sees; nothing goes to stderr.
+  }
+
+  using caf::event_based_actor::enqueue;
+  void enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) override {
+    caf::event_based_actor::enqueue(std::move(what), home_);
+  }
+  void launch(caf::execution_unit*, bool lazy, bool hide) override {
+    caf::event_based_actor::launch(home_, lazy, hide);
+  }
+
+  caf::execution_unit* home() const noexcept { return home_; }
+
+private:
+  caf::execution_unit* home_;
+};
+
+} // namespace switchboard::broker

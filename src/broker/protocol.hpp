@@ -1,0 +1,273 @@
+// The broker's whole message vocabulary, grouped by who receives it. Plain structs, local to one process.
+//
+//   publisher --enqueue_batch--> queue --deliver--> consumer          "consumer": any actor: an AMQP session, a
+//   service,
+//       ^---------enqueued---------'  ^---settle------'                the WebSocket hub, the ZeroMQ bridge …
+//                                     ^---grant-------'
+//   anyone --declare_queue, bind, …--> topology                 answers are CAF responses or a caf::error of our errc
+//
+// Two credits bound memory. A publisher counts the bytes it has sent and stops reading its source until `enqueued`
+// comes back; a queue with consumers that is too deep holds `enqueued` back. A queue sends a consumer at most
+// `link_messages_max` / `link_bytes_max` that have not been granted back, whatever its prefetch is.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <caf/actor.hpp>
+#include <caf/allowed_unsafe_message_type.hpp>
+
+#include "broker/endpoint.hpp"
+#include "broker/specs.hpp"
+#include "messages/message.hpp"
+
+namespace switchboard::broker {
+
+/// A message queue with its actor: what a route resolves to.
+struct queue_handle final : endpoint {
+  queue_handle(queue_number n, std::string text, bool survives, caf::actor behind)
+      : endpoint(n, std::move(text), survives), actor(std::move(behind)) {}
+  const caf::actor actor;
+};
+using queue_ptr = std::shared_ptr<const queue_handle>;
+
+/// A consumer within its actor: chosen by the actor that consumes, unique among its consumers.
+using consumer_key = std::uint32_t;
+/// The n-th message given to a consumer, from 1. Both sides count, so acknowledgements are ranges.
+using delivery_number = std::uint64_t;
+
+inline constexpr std::size_t link_messages_max = 2048;
+inline constexpr std::size_t link_bytes_max = 1 << 20;
+
+/// One message on its way into or out of a queue.
+struct queued {
+  message_ptr message;
+  position at = 0; ///< in the log; 0 for transient
+  bool redelivered = false;
+};
+
+// -- to a queue -----------------------------------------------------------------------------------------------------
+
+/// Take these, in order. Answered by `enqueued` to `publisher` (if any) with the same token.
+struct enqueue_batch {
+  std::vector<queued> items;
+  caf::actor publisher;
+  std::uint64_t token = 0;
+};
+
+/// Start a consumer. CAF response: consume_ok, or errc::access_refused (exclusive use).
+struct start_consumer {
+  caf::actor consumer;
+  consumer_key key = 0;
+  std::string tag; ///< for inspection
+  bool no_ack = false;
+  bool exclusive = false;
+  std::uint32_t prefetch = 0; ///< unacknowledged messages at once; 0: no limit
+  std::int32_t priority = 0;  ///< x-priority
+  std::string owner;          ///< connection, for exclusive queues
+};
+struct consume_ok {
+  consumer_key key = 0;
+};
+
+/// Stop delivering. Messages out remain the consumer's until settled or released. Response: cancel_ok.
+struct cancel_consumer {
+  caf::actor consumer;
+  consumer_key key = 0;
+};
+struct cancel_ok {
+  consumer_key key = 0;
+};
+
+/// Forget the consumer; what it has out goes back to its place, marked redelivered.
+struct release_consumer {
+  caf::actor consumer;
+  consumer_key key = 0;
+};
+
+enum class verdict : std::uint8_t {
+  ack,     ///< done with
+  requeue, ///< back to its place, redelivered
+  reject,  ///< dropped (dead-lettered where the queue says so)
+  settled, ///< done with, and the caller has already deleted it from the log in its own transaction
+};
+/// Deliveries first..last of a consumer, inclusive. Unknown or settled numbers are skipped.
+struct settle {
+  caf::actor_id consumer = 0;
+  consumer_key key = 0;
+  delivery_number first = 0;
+  delivery_number last = 0;
+  verdict what = verdict::ack;
+};
+
+/// The consumer has passed on this much: the queue may send as much again.
+struct grant {
+  caf::actor_id consumer = 0;
+  consumer_key key = 0;
+  std::size_t messages = 0;
+  std::size_t bytes = 0;
+};
+
+/// One message at once (basic.get). With no_ack false it counts as delivery of consumer `key`, which needs no
+/// `start_consumer`. Response: got.
+struct get {
+  caf::actor consumer;
+  consumer_key key = 0;
+  bool no_ack = false;
+};
+struct got {
+  bool empty = true;
+  queued item;
+  delivery_number number = 0;
+  std::uint64_t remaining = 0; ///< ready messages left
+};
+
+/// Drop all ready messages. Response: purged.
+struct purge {};
+struct purged {
+  std::uint64_t messages = 0;
+};
+
+/// Response: queue_status.
+struct inspect_queue {};
+struct queue_status {
+  std::uint64_t ready = 0;
+  std::uint64_t unacked = 0;
+  std::uint64_t ready_bytes = 0;
+  std::uint32_t consumers = 0;
+};
+
+/// The queue is deleted: consumers are told, messages dropped; the actor then only answers, until nobody holds it. Sent
+/// by topology only.
+struct shut_queue {
+  bool stopping = false; ///< the node stops: nothing is deleted and the actor ends at once
+};
+
+// -- to a publisher -------------------------------------------------------------------------------------------------
+
+/// The queue has taken the batch `token` (minus those it refused, by index into the batch's items).
+struct enqueued {
+  queue_number queue = 0;
+  std::uint64_t token = 0;
+  std::vector<std::uint32_t> refused;
+};
+
+// -- to a consumer --------------------------------------------------------------------------------------------------
+
+/// Messages for consumer `key`; the first has number `first`, the others follow without a gap.
+struct deliver {
+  consumer_key key = 0;
+  delivery_number first = 0;
+  std::vector<queued> items;
+};
+
+/// The queue is gone; nothing more comes, what is out need not be settled.
+struct consumer_cancelled {
+  consumer_key key = 0;
+};
+
+/// Direct replies (amq.rabbitmq.reply-to) for the consumer registered under `key` in the reply_directory, in order.
+struct direct_reply {
+  consumer_key key = 0;
+  std::vector<message_ptr> messages;
+};
+
+// -- to topology ----------------------------------------------------------------------------------------------------
+
+/// Response: exchange_ok.
+struct declare_exchange {
+  exchange_spec spec;
+  bool passive = false;
+};
+struct delete_exchange {
+  std::string name;
+  bool if_unused = false;
+};
+struct exchange_ok {};
+
+/// Response: queue_ok.
+struct declare_queue {
+  queue_spec spec;
+  bool passive = false;
+};
+struct queue_ok {
+  queue_ptr queue;
+  std::uint64_t messages = 0;
+  std::uint32_t consumers = 0;
+};
+/// Response: queue_deleted. A queue that does not exist counts as deleted.
+struct delete_queue {
+  std::string name;
+  std::string owner;
+  bool if_unused = false;
+  bool if_empty = false;
+};
+struct queue_deleted {
+  std::uint64_t messages = 0;
+};
+
+/// Response: bound.
+struct bind {
+  binding_spec spec;
+  std::string owner;
+};
+struct unbind {
+  binding_spec spec;
+  std::string owner;
+};
+struct bound {};
+
+/// Finds a queue for a client's use; errc::not_found or errc::resource_locked. Response: queue_ok without counts.
+struct find_queue {
+  std::string name;
+  std::string owner;
+};
+
+/// A connection has ended: its exclusive queues go.
+struct owner_gone {
+  std::string owner;
+};
+
+/// From a queue: its last consumer went and it is auto-delete.
+struct queue_unused {
+  std::string name;
+  queue_number number = 0;
+};
+
+} // namespace switchboard::broker
+
+#define SWITCHBOARD_LOCAL_MESSAGE(type) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::type)
+SWITCHBOARD_LOCAL_MESSAGE(enqueue_batch)
+SWITCHBOARD_LOCAL_MESSAGE(start_consumer)
+SWITCHBOARD_LOCAL_MESSAGE(consume_ok)
+SWITCHBOARD_LOCAL_MESSAGE(cancel_consumer)
+SWITCHBOARD_LOCAL_MESSAGE(cancel_ok)
+SWITCHBOARD_LOCAL_MESSAGE(release_consumer)
+SWITCHBOARD_LOCAL_MESSAGE(settle)
+SWITCHBOARD_LOCAL_MESSAGE(grant)
+SWITCHBOARD_LOCAL_MESSAGE(get)
+SWITCHBOARD_LOCAL_MESSAGE(got)
+SWITCHBOARD_LOCAL_MESSAGE(purge)
+SWITCHBOARD_LOCAL_MESSAGE(purged)
+SWITCHBOARD_LOCAL_MESSAGE(inspect_queue)
+SWITCHBOARD_LOCAL_MESSAGE(queue_status)
+SWITCHBOARD_LOCAL_MESSAGE(shut_queue)
+SWITCHBOARD_LOCAL_MESSAGE(enqueued)
+SWITCHBOARD_LOCAL_MESSAGE(deliver)
+SWITCHBOARD_LOCAL_MESSAGE(consumer_cancelled)
+SWITCHBOARD_LOCAL_MESSAGE(direct_reply)
+SWITCHBOARD_LOCAL_MESSAGE(declare_exchange)
+SWITCHBOARD_LOCAL_MESSAGE(delete_exchange)
+SWITCHBOARD_LOCAL_MESSAGE(exchange_ok)
+SWITCHBOARD_LOCAL_MESSAGE(declare_queue)
+SWITCHBOARD_LOCAL_MESSAGE(queue_ok)
+SWITCHBOARD_LOCAL_MESSAGE(delete_queue)
+SWITCHBOARD_LOCAL_MESSAGE(queue_deleted)
+SWITCHBOARD_LOCAL_MESSAGE(bind)
+SWITCHBOARD_LOCAL_MESSAGE(unbind)
+SWITCHBOARD_LOCAL_MESSAGE(bound)
+SWITCHBOARD_LOCAL_MESSAGE(find_queue)
+SWITCHBOARD_LOCAL_MESSAGE(owner_gone)
+SWITCHBOARD_LOCAL_MESSAGE(queue_unused)
+#undef SWITCHBOARD_LOCAL_MESSAGE

@@ -1,0 +1,110 @@
+#include "broker/publisher.hpp"
+
+#include <caf/send.hpp>
+
+#include "messages/properties.hpp"
+
+namespace switchboard::broker {
+
+void publisher::begin() {
+  // Batches point into the routes they were made from, so these stay until the batches are gone. Not longer: routes
+  // keep deleted queues alive, and a publisher may have nothing to say for hours.
+  if (empty())
+    collected_.routes_.reset();
+}
+
+routed publisher::publish(const message_ptr& what) { return route(what, nullptr); }
+
+routed publisher::publish(const message_ptr& what, durable_transaction& within) { return route(what, &within); }
+
+routed publisher::route(const message_ptr& what, durable_transaction* within) {
+  const auto exchange = what->exchange();
+  const auto key = what->routing_key();
+  if (exchange.empty() && key.starts_with(reply_to_prefix)) {
+    auto target = broker_->replies().find(key);
+    if (!target)
+      return routed::unroutable;
+    auto& replies = collected_.replies_;
+    if (replies.empty() || replies.back().first != target->actor || replies.back().second.key != target->key)
+      replies.emplace_back(std::move(target->actor), direct_reply{target->key, {}});
+    replies.back().second.messages.push_back(what);
+    bytes_ += what->footprint();
+    return routed::queued;
+  }
+  if (!collected_.routes_)
+    collected_.routes_ = broker_->routes();
+  found_.clear();
+  std::string_view headers;
+  if (!exchange.empty())
+    if (auto glance = glance_properties(what->properties()))
+      headers = glance->headers;
+  switch (collected_.routes_->route(exchange, key, headers, found_)) {
+  case routing_table::result::no_exchange:
+    return routed::no_exchange;
+  case routing_table::result::internal:
+    return routed::internal;
+  case routing_table::result::found:
+    break;
+  }
+  if (found_.empty())
+    return routed::unroutable;
+  position at = 0;
+  for (const auto* to : found_) {
+    const auto* queue = static_cast<const queue_handle*>(to);
+    const bool durable = queue->durable && what->persistent();
+    if (durable) {
+      if (at == 0)
+        at = broker_->log().take_positions(1);
+      if (!within && !durable_)
+        durable_ = broker_->log().begin();
+      (within ? within : durable_.get())->put_message(queue->number, at, what);
+    }
+    batch_for(queue).items.push_back({what, durable ? at : 0, false});
+  }
+  bytes_ += what->footprint();
+  return routed::queued;
+}
+
+enqueue_batch& publisher::batch_for(const queue_handle* queue) {
+  for (auto& [to, batch] : collected_.batches_)
+    if (to == queue)
+      return batch;
+  return collected_.batches_.emplace_back(queue, enqueue_batch{}).second;
+}
+
+publisher::sent publisher::flush(caf::event_based_actor* self, std::uint64_t token, std::function<void()> done) {
+  auto& batches = collected_.batches_;
+  auto& replies = collected_.replies_;
+  sent result{static_cast<std::uint32_t>(batches.size()), durable_ != nullptr, bytes_};
+  // The log first: a queue may delete what it delivered before this thread returns, and a delete must follow its put.
+  if (durable_)
+    broker_->log().commit(std::exchange(durable_, nullptr), std::move(done));
+  for (auto& [queue, batch] : batches) {
+    batch.publisher = caf::actor_cast<caf::actor>(self);
+    batch.token = token;
+    self->send(queue->actor, std::move(batch));
+  }
+  for (auto& [actor, reply] : replies)
+    self->send(actor, std::move(reply));
+  batches.clear();
+  replies.clear();
+  bytes_ = 0;
+  begin();
+  return result;
+}
+
+publisher::handoff publisher::take() {
+  bytes_ = 0;
+  return std::exchange(collected_, {});
+}
+
+void publisher::handoff::send() {
+  for (auto& [queue, batch] : batches_)
+    caf::anon_send(queue->actor, std::move(batch));
+  for (auto& [actor, reply] : replies_)
+    caf::anon_send(actor, std::move(reply));
+  batches_.clear();
+  replies_.clear();
+}
+
+} // namespace switchboard::broker

@@ -1,0 +1,343 @@
+#include "broker/queue_actor.hpp"
+
+#include <chrono>
+#include <map>
+
+#include "broker/amqp_reply.hpp"
+#include "broker/errors.hpp"
+#include "broker/message_queue.hpp"
+#include "broker/pinned_actor.hpp"
+
+namespace switchboard::broker {
+
+// Sent by a queue to itself.
+struct trickle_tick {};    ///< a publisher has waited for trickle_interval
+struct flush_deletions {}; ///< write what was settled since the last one
+
+} // namespace switchboard::broker
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::trickle_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::flush_deletions)
+
+namespace switchboard::broker {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How long a publisher waits for a queue that does not drain at all before one of its batches is let in all the same:
+/// publisher and stuck consumer may be one connection, whose acks we would otherwise never read.
+constexpr auto trickle_interval = 100ms;
+
+class queue_actor final : public pinned_actor {
+public:
+  queue_actor(caf::actor_config& config, caf::execution_unit* home, queue_setup setup)
+      : pinned_actor(config, home), setup_(std::move(setup)) {
+    for (auto& item : setup_.recovered)
+      queue_.enqueue(std::move(item));
+    setup_.recovered.clear();
+    set_down_handler([this](caf::down_msg& down) { on_down(down); });
+  }
+
+  caf::behavior make_behavior() override {
+    return {
+        [this](enqueue_batch& batch) { on_enqueue(batch); },
+        [this](const settle& what) { on_settle(what); },
+        [this](const grant& what) { on_grant(what); },
+        [this](start_consumer& what) -> caf::result<consume_ok> { return on_consume(what); },
+        [this](const cancel_consumer& what) -> cancel_ok { return on_cancel(what); },
+        [this](const release_consumer& what) { on_release(what.consumer.id(), what.key); },
+        [this](const get& what) -> got { return on_get(what); },
+        [this](const purge&) -> purged { return on_purge(); },
+        [this](const inspect_queue&) -> queue_status { return status(); },
+        [this](flush_deletions) { write_deletions(); },
+        [this](trickle_tick) { on_trickle(); },
+        [this](const shut_queue& why) { on_shut(why.stopping); },
+    };
+  }
+
+  /// What was settled last is not forgotten, however the queue ends.
+  void on_exit() override {
+    if (!done_.empty())
+      write_deletions();
+  }
+
+private:
+  struct peer {
+    caf::actor actor;
+    consumer_key key = 0;
+    message_queue::consumer_id id = 0;
+    deliver batch; ///< being filled by pump()
+  };
+  struct held {
+    caf::actor publisher;
+    enqueued answer;
+  };
+  using peer_key = std::pair<caf::actor_id, consumer_key>;
+
+  void on_enqueue(enqueue_batch& batch) {
+    for (auto& item : batch.items)
+      queue_.enqueue(std::move(item));
+    pump();
+    if (!batch.publisher)
+      return;
+    enqueued answer{setup_.number, batch.token, {}};
+    if (too_deep()) {
+      held_.push_back({std::move(batch.publisher), std::move(answer)});
+      arm_trickle();
+    } else {
+      send(batch.publisher, std::move(answer));
+    }
+  }
+
+  void on_settle(const settle& what) {
+    if (auto* who = find(what.consumer, what.key)) {
+      queue_.settle(who->id, what.first, what.last, what.what, done_);
+      forget_if_spent({what.consumer, what.key});
+      pump();
+    }
+  }
+
+  void on_grant(const grant& what) {
+    if (auto* who = find(what.consumer, what.key)) {
+      queue_.grant(who->id, what.messages, what.bytes);
+      pump();
+    }
+  }
+
+  caf::result<consume_ok> on_consume(start_consumer& what) {
+    if (unused_)
+      return to_caf(no_such_queue());
+    if (!queue_.may_add(what.exclusive))
+      return to_caf(
+          {errc::access_refused, "ACCESS_REFUSED - queue '" + setup_.spec.name + "' in vhost '/' in exclusive use"});
+    add_peer(what.consumer, what.key, {what.no_ack, what.exclusive, what.prefetch, what.priority, /*passive*/ false});
+    // The answer must reach the consumer before its first delivery, so the pump comes by a message to ourselves.
+    send(this, grant{what.consumer.id(), what.key, 0, 0});
+    return consume_ok{what.key};
+  }
+
+  cancel_ok on_cancel(const cancel_consumer& what) {
+    const peer_key key{what.consumer.id(), what.key};
+    if (auto* who = find(key.first, key.second)) {
+      const auto last = queue_.stop(who->id);
+      forget_if_spent(key);
+      pump();
+      after_leave(last);
+    }
+    return {what.key};
+  }
+
+  void on_release(caf::actor_id actor, consumer_key key) {
+    auto found = peers_.find({actor, key});
+    if (found == peers_.end())
+      return;
+    const auto last = queue_.release(found->second.id);
+    forget(found);
+    pump();
+    after_leave(last);
+  }
+
+  got on_get(const get& what) {
+    auto* who = find(what.consumer.id(), what.key);
+    if (!who)
+      // Not no_ack, whatever this one asks: the next get of the same taker may want its message back.
+      who = &add_peer(what.consumer, what.key, {false, false, 0, 0, /*passive*/ true});
+    got answer;
+    if (auto item = queue_.get(who->id, what.no_ack, done_)) {
+      answer.empty = false;
+      answer.number = item->first;
+      answer.item = std::move(item->second);
+    }
+    answer.remaining = queue_.ready();
+    after_change();
+    return answer;
+  }
+
+  purged on_purge() {
+    purged answer{queue_.purge(done_)};
+    after_change();
+    return answer;
+  }
+
+  void on_shut(bool stopping) {
+    for (auto& [key, who] : peers_)
+      send(who.actor, consumer_cancelled{who.key});
+    let_in(held_.size());
+    while (!peers_.empty())
+      forget(peers_.begin());
+    if (!done_.empty())
+      write_deletions();
+    queue_ = {};
+    if (stopping)
+      return quit();
+    become(after_life());
+  }
+
+  /// A deleted queue answers as long as somebody still holds it: publishers route by snapshots of a moment ago, and one
+  /// whose batch is never answered would wait for ever. CAF ends the actor with the last who knows it.
+  caf::behavior after_life() {
+    return {
+        [this](const enqueue_batch& batch) {
+          if (batch.publisher)
+            send(batch.publisher, enqueued{setup_.number, batch.token, {}});
+        },
+        [this](const start_consumer&) -> caf::result<consume_ok> { return to_caf(no_such_queue()); },
+        [this](const get&) -> caf::result<got> { return to_caf(no_such_queue()); },
+        [](const cancel_consumer& what) { return cancel_ok{what.key}; },
+        [](const purge&) { return purged{}; },
+        [](const inspect_queue&) { return queue_status{}; },
+        [this](const shut_queue& why) {
+          if (why.stopping)
+            quit();
+        },
+    };
+  }
+
+  error no_such_queue() const { return not_found("no " + named("queue", setup_.spec.name, "/")); }
+
+  void on_down(const caf::down_msg& down) {
+    // Collect first: on_release changes peers_.
+    std::vector<consumer_key> keys;
+    for (auto at = peers_.lower_bound({down.source.id(), 0}); at != peers_.end() && at->first.first == down.source.id();
+         ++at)
+      keys.push_back(at->first.second);
+    for (auto key : keys)
+      on_release(down.source.id(), key);
+  }
+
+  peer& add_peer(const caf::actor& actor, consumer_key key, message_queue::consumer_options options) {
+    on_release(actor.id(), key); // a key used again replaces what was
+    if (!consumes(actor.id()))
+      monitor(actor);
+    auto& who = peers_[{actor.id(), key}];
+    who = {actor, key, queue_.add(options), {}};
+    by_id_[who.id] = &who;
+    return who;
+  }
+
+  bool consumes(caf::actor_id actor) const {
+    const auto at = peers_.lower_bound({actor, 0});
+    return at != peers_.end() && at->first.first == actor;
+  }
+
+  /// CAF keeps a monitor with the watched actor until told otherwise; a session outlives many queues.
+  void forget(std::map<peer_key, peer>::iterator gone) {
+    const auto actor = std::move(gone->second.actor);
+    by_id_.erase(gone->second.id);
+    peers_.erase(gone);
+    if (!consumes(actor.id()))
+      demonitor(actor);
+  }
+
+  peer* find(caf::actor_id actor, consumer_key key) {
+    auto found = peers_.find({actor, key});
+    return found == peers_.end() ? nullptr : &found->second;
+  }
+
+  void pump() {
+    queue_.pump(
+        [this](message_queue::consumer_id id, delivery_number number, queued item) {
+          auto& who = *by_id_.find(id)->second;
+          if (who.batch.items.empty()) {
+            who.batch.key = who.key;
+            who.batch.first = number;
+            filled_.push_back(&who);
+          }
+          who.batch.items.push_back(std::move(item));
+        },
+        done_);
+    for (auto* who : filled_) {
+      send(who->actor, std::move(who->batch));
+      who->batch = {};
+    }
+    filled_.clear();
+    after_change();
+  }
+
+  void after_change() {
+    if (!done_.empty() && !flushing_) {
+      flushing_ = true; // one transaction for all settles that wait in the mailbox already
+      send(this, flush_deletions{});
+    }
+    if (!held_.empty() && !too_deep_to_resume())
+      let_in(held_.size());
+  }
+
+  void write_deletions() {
+    flushing_ = false;
+    if (done_.empty())
+      return; // written early, at the end
+    auto changes = setup_.log->begin();
+    for (auto at : done_)
+      changes->delete_message(setup_.number, at);
+    done_.clear();
+    setup_.log->commit(std::move(changes), {});
+  }
+
+  void after_leave(bool last) {
+    if (!last || !setup_.spec.auto_delete)
+      return;
+    unused_ = true; // who comes now comes too late, whatever topology is busy with
+    send(setup_.topology, queue_unused{setup_.spec.name, setup_.number});
+  }
+
+  void forget_if_spent(peer_key key) {
+    auto found = peers_.find(key);
+    if (found == peers_.end() || queue_.knows(found->second.id))
+      return;
+    forget(found);
+  }
+
+  bool too_deep() const { return queue_.consumers() > 0 && queue_.ready_bytes() > setup_.bounds.backlog_bytes_max; }
+  bool too_deep_to_resume() const {
+    return queue_.consumers() > 0 && queue_.ready_bytes() > setup_.bounds.backlog_bytes_max / 2;
+  }
+
+  void let_in(std::size_t count) {
+    for (; count > 0 && !held_.empty(); --count) {
+      send(held_.front().publisher, std::move(held_.front().answer));
+      held_.pop_front();
+    }
+    progress_ = true;
+  }
+
+  void arm_trickle() {
+    if (trickling_)
+      return;
+    trickling_ = true;
+    progress_ = false;
+    delayed_send(this, trickle_interval, trickle_tick{});
+  }
+
+  void on_trickle() {
+    trickling_ = false;
+    if (held_.empty())
+      return;
+    if (!progress_)
+      let_in(1);
+    arm_trickle();
+  }
+
+  queue_status status() const { return {queue_.ready(), queue_.unacked(), queue_.ready_bytes(), queue_.consumers()}; }
+
+  queue_setup setup_;
+  message_queue queue_;
+  std::map<peer_key, peer> peers_;
+  std::unordered_map<message_queue::consumer_id, peer*> by_id_;
+  std::vector<peer*> filled_;
+  std::vector<position> done_;
+  std::deque<held> held_;
+  bool unused_ = false; ///< auto-delete, and the last consumer went
+  bool flushing_ = false;
+  bool trickling_ = false;
+  bool progress_ = false;
+};
+
+} // namespace
+
+caf::actor spawn_queue(caf::actor_system& system, caf::execution_unit* home, queue_setup setup) {
+  return system.spawn<queue_actor>(home, std::move(setup));
+}
+
+} // namespace switchboard::broker

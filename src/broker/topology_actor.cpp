@@ -1,0 +1,235 @@
+#include "broker/topology_actor.hpp"
+
+#include <unordered_map>
+
+#include <caf/response_promise.hpp>
+#include <caf/send.hpp>
+
+#include "broker/errors.hpp"
+#include "broker/pinned_actor.hpp"
+#include "broker/queue_actor.hpp"
+
+namespace switchboard::broker {
+
+/// From the log's thread: the changes of answer `number` are on disk.
+struct change_stored {
+  std::uint64_t number = 0;
+};
+
+} // namespace switchboard::broker
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::change_stored)
+
+namespace switchboard::broker {
+
+namespace {
+
+class topology_actor final : public pinned_actor {
+public:
+  topology_actor(caf::actor_config& config, caf::execution_unit* home, topology_setup setup,
+                 std::function<void(expected<void>)> restored)
+      : pinned_actor(config, home), setup_(std::move(setup)), restored_(std::move(restored)) {}
+
+  caf::behavior make_behavior() override {
+    auto outcome = restore();
+    const bool whole = outcome.has_value();
+    std::exchange(restored_, {})(std::move(outcome));
+    if (!whole) {
+      quit(); // on_exit lets go of the queues that were started
+      return {};
+    }
+    return {
+        [this](declare_queue& what) { return on_declare_queue(what); },
+        [this](const find_queue& what) { return on_find_queue(what); },
+        [this](const delete_queue& what) { return on_delete_queue(what); },
+        [this](const declare_exchange& what) {
+          return answer<exchange_ok>(topology_.declare_exchange(what.spec, what.passive));
+        },
+        [this](const delete_exchange& what) {
+          return answer<exchange_ok>(topology_.delete_exchange(what.name, what.if_unused));
+        },
+        [this](const bind& what) { return answer<bound>(topology_.bind(what.spec, what.owner)); },
+        [this](const unbind& what) { return answer<bound>(topology_.unbind(what.spec, what.owner)); },
+        [this](const owner_gone& what) {
+          for (const auto& queue : topology_.queues_owned_by(what.owner))
+            drop(queue->name, queue->number);
+        },
+        [this](const queue_unused& what) { drop(what.name, what.number); },
+        [this](const change_stored& what) {
+          if (auto found = waiting_.find(what.number); found != waiting_.end()) {
+            auto then = std::move(found->second);
+            waiting_.erase(found);
+            then();
+          }
+        },
+    };
+  }
+
+  /// The node stops: queues end, nothing is deleted. Letting go of them here breaks the circle of actors that hold one
+  /// another.
+  void on_exit() override {
+    topology_.each_queue([](const queue_spec&, const endpoint_ptr& queue) {
+      caf::anon_send(static_cast<const queue_handle&>(*queue).actor, shut_queue{/*stopping*/ true});
+    });
+    waiting_.clear();
+    topology_ = topology{};
+    publish_routes();
+  }
+
+private:
+  expected<void> restore() {
+    std::vector<topology_record> records;
+    expected<void> intact;
+    auto read = setup_.log->each_topology([&](std::string_view key, std::string_view bytes) {
+      auto record = decode_record(key, bytes);
+      if (record)
+        records.push_back(std::move(*record));
+      else if (intact)
+        intact = record.error();
+    });
+    if (!read)
+      return read;
+    if (!intact)
+      return intact;
+    expected<void> messages;
+    auto restored = topology_.restore(std::move(records), [&](const queue_spec& spec, queue_number number) {
+      std::vector<queued> found;
+      // Nobody wrote down what was delivered before the stop, so each may have been: redelivered says just that.
+      if (auto read_queue = setup_.log->each_message(number,
+                                                     [&](position at, message_ptr what) {
+                                                       found.push_back({std::move(what), at, true});
+                                                     });
+          !read_queue && messages)
+        messages = read_queue;
+      return start_queue(spec, number, std::move(found));
+    });
+    publish_routes();
+    return restored ? messages : restored;
+  }
+
+  endpoint_ptr start_queue(const queue_spec& spec, queue_number number, std::vector<queued> recovered) {
+    auto* where = setup_.where[number % setup_.where.size()];
+    auto actor =
+        spawn_queue(system(), where,
+                    {spec, number, setup_.log, caf::actor_cast<caf::actor>(this), setup_.bounds, std::move(recovered)});
+    return std::make_shared<queue_handle>(number, spec.name, spec.durable, std::move(actor));
+  }
+
+  caf::result<queue_ok> on_declare_queue(const declare_queue& what) {
+    auto declared = topology_.declare_queue(what.spec, what.passive, [this](const queue_spec& spec) {
+      return start_queue(spec, setup_.log->next_queue_number(), {});
+    });
+    if (!declared)
+      return to_caf(declared.error());
+    auto queue = std::static_pointer_cast<const queue_handle>(declared->queue);
+    auto promise = make_response_promise<queue_ok>();
+    if (declared->created) {
+      publish_routes();
+      store(std::move(declared->changes), [promise, queue]() mutable { promise.deliver(queue_ok{queue, 0, 0}); });
+      return promise;
+    }
+    request(queue->actor, caf::infinite, inspect_queue{})
+        .then(
+            [promise, queue](const queue_status& now) mutable {
+              promise.deliver(queue_ok{queue, now.ready, now.consumers});
+            },
+            [promise](const caf::error& why) mutable { promise.deliver(why); });
+    return promise;
+  }
+
+  caf::result<queue_ok> on_find_queue(const find_queue& what) {
+    auto found = topology_.find_queue(what.name, what.owner);
+    if (!found)
+      return to_caf(found.error());
+    return queue_ok{std::static_pointer_cast<const queue_handle>(*found), 0, 0};
+  }
+
+  caf::result<queue_deleted> on_delete_queue(const delete_queue& what) {
+    auto found = topology_.find_queue(what.name, what.owner);
+    if (!found && found.error().code == errc::not_found)
+      return queue_deleted{0};
+    if (!found)
+      return to_caf(found.error());
+    auto promise = make_response_promise<queue_deleted>();
+    auto queue = std::static_pointer_cast<const queue_handle>(*found);
+    request(queue->actor, caf::infinite, inspect_queue{})
+        .then(
+            [this, what, queue, promise](const queue_status& now) mutable -> void {
+              auto removed = topology_.delete_queue(what.name, what.owner, what.if_unused, what.if_empty,
+                                                    {now.ready, now.consumers});
+              if (!removed)
+                promise.deliver(to_caf(removed.error()));
+              else if (!removed->queue)
+                promise.deliver(queue_deleted{0});
+              else
+                finish_removal(std::move(*removed),
+                               [promise, gone = now.ready]() mutable { promise.deliver(queue_deleted{gone}); });
+            },
+            [promise](const caf::error&) mutable { promise.deliver(queue_deleted{0}); }); // it went meanwhile
+    return promise;
+  }
+
+  void drop(const std::string& name, queue_number number) {
+    if (auto removed = topology_.drop_queue(name, number); removed.queue)
+      finish_removal(std::move(removed), [] {});
+  }
+
+  void finish_removal(queue_removed removed, std::function<void()> then) {
+    publish_routes();
+    const auto& queue = static_cast<const queue_handle&>(*removed.queue);
+    send(queue.actor, shut_queue{});
+    store(std::move(removed.changes), std::move(then), queue.durable ? queue.number : 0);
+  }
+
+  template <class Answer>
+  caf::result<Answer> answer(expected<record_changes> outcome) {
+    if (!outcome)
+      return to_caf(outcome.error());
+    publish_routes();
+    auto promise = make_response_promise<Answer>();
+    store(std::move(*outcome), [promise]() mutable { promise.deliver(Answer{}); });
+    return promise;
+  }
+
+  /// Runs `then` once the changes are on disk; at once if there are none. `emptied`: a queue whose messages go with
+  /// them.
+  void store(record_changes changes, std::function<void()> then, queue_number emptied = 0) {
+    if (changes.empty() && emptied == 0)
+      return then();
+    auto transaction = setup_.log->begin();
+    for (auto& change : changes) {
+      if (change.bytes)
+        transaction->put_topology(std::move(change.key), std::move(*change.bytes));
+      else
+        transaction->delete_topology(std::move(change.key));
+    }
+    if (emptied != 0)
+      transaction->delete_queue_messages(emptied);
+    const auto number = ++last_change_;
+    waiting_.emplace(number, std::move(then));
+    setup_.log->commit(std::move(transaction), [self = caf::actor_cast<caf::actor>(this), number] {
+      caf::anon_send(self, change_stored{number});
+    });
+  }
+
+  void publish_routes() {
+    if (auto owner = setup_.owner.lock())
+      owner->swap_routes(topology_.snapshot());
+  }
+
+  topology_setup setup_;
+  std::function<void(expected<void>)> restored_;
+  topology topology_;
+  std::uint64_t last_change_ = 0;
+  std::unordered_map<std::uint64_t, std::function<void()>> waiting_;
+};
+
+} // namespace
+
+caf::actor spawn_topology(caf::actor_system& system, topology_setup setup,
+                          std::function<void(expected<void>)> restored) {
+  auto* home = setup.where.front();
+  return system.spawn<topology_actor>(home, std::move(setup), std::move(restored));
+}
+
+} // namespace switchboard::broker

@@ -1,0 +1,267 @@
+// The map of this file: lookups, then type names, then reading (values, arrays, tables, depth-counted), then writing.
+#include "messages/field_table.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+#include <type_traits>
+
+#include "messages/wire.hpp"
+
+namespace switchboard {
+
+bool field_table::empty() const noexcept { return fields_.empty(); }
+
+std::size_t field_table::size() const noexcept { return fields_.size(); }
+
+const field_value* field_table::find(std::string_view name) const noexcept {
+  const auto found = std::find_if(fields_.rbegin(), fields_.rend(), [&](const field& f) { return f.first == name; });
+  return found == fields_.rend() ? nullptr : &found->second;
+}
+
+void field_table::set(std::string name, field_value value) {
+  const auto found = std::find_if(fields_.rbegin(), fields_.rend(), [&](const field& f) { return f.first == name; });
+  if (found == fields_.rend())
+    append(std::move(name), std::move(value));
+  else
+    found->second = std::move(value);
+}
+
+void field_table::append(std::string name, field_value value) {
+  fields_.emplace_back(std::move(name), std::move(value));
+}
+
+void field_table::erase(std::string_view name) {
+  std::erase_if(fields_, [&](const field& f) { return f.first == name; });
+}
+
+bool operator==(const field_table& left, const field_table& right) { return left.fields_ == right.fields_; }
+
+std::optional<std::int64_t> field_value::as_integer() const noexcept {
+  return std::visit(
+      [](const auto& held) -> std::optional<std::int64_t> {
+        using held_type = std::remove_cvref_t<decltype(held)>;
+        if constexpr (std::is_integral_v<held_type> && !std::is_same_v<held_type, bool>) {
+          if constexpr (std::is_same_v<held_type, std::uint64_t>) {
+            if (held > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+              return std::nullopt;
+          }
+          return static_cast<std::int64_t>(held);
+        } else {
+          return std::nullopt;
+        }
+      },
+      value);
+}
+
+std::string_view field_value::type_name() const noexcept {
+  struct names {
+    std::string_view operator()(std::monostate) const { return "void"; }
+    std::string_view operator()(bool) const { return "bool"; }
+    std::string_view operator()(std::int8_t) const { return "byte"; }
+    std::string_view operator()(std::uint8_t) const { return "unsignedbyte"; }
+    std::string_view operator()(std::int16_t) const { return "short"; }
+    std::string_view operator()(std::uint16_t) const { return "unsignedshort"; }
+    std::string_view operator()(std::int32_t) const { return "signedint"; }
+    std::string_view operator()(std::uint32_t) const { return "unsignedint"; }
+    std::string_view operator()(std::int64_t) const { return "long"; }
+    std::string_view operator()(std::uint64_t) const { return "long"; }
+    std::string_view operator()(float) const { return "float"; }
+    std::string_view operator()(double) const { return "double"; }
+    std::string_view operator()(const decimal&) const { return "decimal"; }
+    std::string_view operator()(const std::string&) const { return "longstr"; }
+    std::string_view operator()(const field_array&) const { return "array"; }
+    std::string_view operator()(const timestamp&) const { return "timestamp"; }
+    std::string_view operator()(const field_table&) const { return "table"; }
+    std::string_view operator()(const byte_array&) const { return "binary"; }
+  };
+  return std::visit(names{}, value);
+}
+
+namespace {
+
+using wire::reader;
+
+const error cut_off{errc::bad_format, "field table is cut off"};
+
+/// Reads tables and keeps the first error. Recursion is bounded by field_depth_max; a nested length is checked against
+/// the bytes at hand before anything inside is read, so no length of the wire ever becomes an allocation.
+class table_reader {
+public:
+  field_table table(std::string_view bytes, int depth) {
+    field_table made;
+    if (!enter(depth))
+      return made;
+    reader in{bytes};
+    while (!failed_ && !in.done()) {
+      const auto name = in.short_string();
+      if (name.size() > field_name_bytes_max)
+        fail({errc::bad_format, "field name is over 128 bytes"});
+      auto read = value(in, depth);
+      if (!failed_)
+        made.append(std::string{name}, std::move(read));
+    }
+    return made;
+  }
+
+  expected<field_table> finish(field_table made) {
+    if (failed_)
+      return *failed_;
+    return made;
+  }
+
+private:
+  field_array array(std::string_view bytes, int depth) {
+    field_array made;
+    if (!enter(depth))
+      return made;
+    reader in{bytes};
+    while (!failed_ && !in.done()) {
+      auto read = value(in, depth);
+      if (!failed_)
+        made.push_back(std::move(read));
+    }
+    return made;
+  }
+
+  field_value value(reader& in, int depth) {
+    const auto letter = static_cast<char>(in.number<std::uint8_t>());
+    auto read = in.ok() ? typed(letter, in, depth) : field_value{};
+    if (!in.ok())
+      fail(cut_off);
+    return read;
+  }
+
+  field_value typed(char letter, reader& in, int depth) {
+    switch (letter) {
+    case 'V':
+      return {};
+    case 't':
+      return in.number<std::uint8_t>() != 0;
+    case 'b':
+      return static_cast<std::int8_t>(in.number<std::uint8_t>());
+    case 'B':
+      return in.number<std::uint8_t>();
+    case 's':
+      return static_cast<std::int16_t>(in.number<std::uint16_t>());
+    case 'u':
+      return in.number<std::uint16_t>();
+    case 'I':
+      return static_cast<std::int32_t>(in.number<std::uint32_t>());
+    case 'i':
+      return in.number<std::uint32_t>();
+    case 'l':
+      return static_cast<std::int64_t>(in.number<std::uint64_t>());
+    case 'L':
+      return in.number<std::uint64_t>();
+    case 'f':
+      return std::bit_cast<float>(in.number<std::uint32_t>());
+    case 'd':
+      return std::bit_cast<double>(in.number<std::uint64_t>());
+    case 'D': {
+      const auto scale = in.number<std::uint8_t>();
+      return decimal{scale, in.number<std::uint32_t>()};
+    }
+    case 'S':
+      return in.long_string();
+    case 'A':
+      return array(in.long_string(), depth + 1);
+    case 'T':
+      return timestamp{in.number<std::uint64_t>()};
+    case 'F':
+      return table(in.long_string(), depth + 1);
+    case 'x':
+      return byte_array{std::string{in.long_string()}};
+    default:
+      fail({errc::bad_format, "unknown field type " + std::to_string(static_cast<unsigned char>(letter))});
+      return {};
+    }
+  }
+
+  bool enter(int depth) {
+    if (depth > field_depth_max)
+      fail({errc::too_large, "field table nests deeper than 16"});
+    return !failed_;
+  }
+
+  void fail(error why) {
+    if (!failed_)
+      failed_ = std::move(why);
+  }
+
+  std::optional<error> failed_;
+};
+
+/// Writes the type letter and the bytes of one value.
+struct value_writer {
+  std::string& out;
+
+  void operator()(std::monostate) const { out += 'V'; }
+  void operator()(bool held) const { put('t', static_cast<std::uint8_t>(held)); }
+  void operator()(std::int8_t held) const { put('b', static_cast<std::uint8_t>(held)); }
+  void operator()(std::uint8_t held) const { put('B', held); }
+  void operator()(std::int16_t held) const { put('s', static_cast<std::uint16_t>(held)); }
+  void operator()(std::uint16_t held) const { put('u', held); }
+  void operator()(std::int32_t held) const { put('I', static_cast<std::uint32_t>(held)); }
+  void operator()(std::uint32_t held) const { put('i', held); }
+  void operator()(std::int64_t held) const { put('l', static_cast<std::uint64_t>(held)); }
+  void operator()(std::uint64_t held) const { put('L', held); }
+  void operator()(float held) const { put('f', std::bit_cast<std::uint32_t>(held)); }
+  void operator()(double held) const { put('d', std::bit_cast<std::uint64_t>(held)); }
+  void operator()(const decimal& held) const {
+    put('D', held.scale);
+    wire::put(out, held.value);
+  }
+  void operator()(const std::string& held) const { put_bytes('S', held); }
+  void operator()(const byte_array& held) const { put_bytes('x', held.bytes); }
+  void operator()(const timestamp& held) const { put('T', held.seconds); }
+  void operator()(const field_table& held) const {
+    put_nested('F', [&] { encode_fields(held, out); });
+  }
+  void operator()(const field_array& held) const {
+    put_nested('A', [&] {
+      for (const auto& each : held)
+        std::visit(*this, each.value);
+    });
+  }
+
+private:
+  template <class Unsigned>
+  void put(char letter, Unsigned bits) const {
+    out += letter;
+    wire::put(out, bits);
+  }
+
+  void put_bytes(char letter, std::string_view bytes) const {
+    out += letter;
+    wire::put_long_string(out, bytes);
+  }
+
+  // The length is known only afterwards: leave four bytes free and fill them in then.
+  template <class Write>
+  void put_nested(char letter, Write write) const {
+    put(letter, std::uint32_t{0});
+    const auto start = out.size();
+    write();
+    std::string length;
+    wire::put(length, static_cast<std::uint32_t>(out.size() - start));
+    out.replace(start - length.size(), length.size(), length);
+  }
+};
+
+} // namespace
+
+expected<field_table> decode_fields(std::string_view bytes) {
+  table_reader in;
+  auto made = in.table(bytes, 1);
+  return in.finish(std::move(made));
+}
+
+void encode_fields(const field_table& table, std::string& out) {
+  for (const auto& [name, held] : table.fields()) {
+    wire::put_short_string(out, std::string_view{name}.substr(0, field_name_bytes_max));
+    std::visit(value_writer{out}, held.value);
+  }
+}
+
+} // namespace switchboard

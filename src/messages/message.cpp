@@ -1,0 +1,57 @@
+#include "messages/message.hpp"
+
+#include <cstring>
+#include <new>
+
+namespace switchboard {
+
+namespace {
+
+char* copy(char* to, std::string_view from) noexcept {
+  if (!from.empty())
+    std::memcpy(to, from.data(), from.size());
+  return to + from.size();
+}
+
+} // namespace
+
+void message_ptr::destroy(message* dead) noexcept {
+  message::resident_.fetch_sub(static_cast<std::int64_t>(dead->footprint()), std::memory_order_relaxed);
+  dead->~message();
+  ::operator delete(dead);
+}
+
+message_builder::message_builder(std::string_view exchange, std::string_view routing_key, std::string_view properties,
+                                 std::uint64_t body_size, bool persistent) {
+  const auto size = sizeof(message) + exchange.size() + routing_key.size() + properties.size() + body_size;
+  auto* made = new (::operator new(size)) message;
+  made->exchange_size_ = static_cast<std::uint8_t>(exchange.size());
+  made->routing_key_size_ = static_cast<std::uint8_t>(routing_key.size());
+  made->properties_size_ = static_cast<std::uint32_t>(properties.size());
+  made->body_size_ = body_size;
+  made->persistent_ = persistent;
+  copy(copy(copy(const_cast<char*>(made->data()), exchange), routing_key), properties);
+  message::resident_.fetch_add(static_cast<std::int64_t>(size), std::memory_order_relaxed);
+  built_ = message_ptr{made};
+}
+
+std::uint64_t message_builder::missing() const noexcept { return built_ ? built_->body_size_ - filled_ : 0; }
+
+void message_builder::append(std::string_view part) noexcept {
+  copy(const_cast<char*>(built_->data()) + built_->body_offset() + filled_, part);
+  filled_ += part.size();
+}
+
+message_ptr message_builder::finish() noexcept {
+  filled_ = 0;
+  return std::move(built_);
+}
+
+message_ptr make_message(std::string_view exchange, std::string_view routing_key, std::string_view properties,
+                         std::string_view body, bool persistent) {
+  message_builder builder{exchange, routing_key, properties, body.size(), persistent};
+  builder.append(body);
+  return builder.finish();
+}
+
+} // namespace switchboard

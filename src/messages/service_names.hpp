@@ -1,0 +1,25 @@
+// Names on the broker, as seed 000 prints them and as VoIPBIN's code spells them, and which service a route belongs to.
+// Pure text; nothing here knows which services run.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace switchboard {
+
+/// "call" -> "bin-manager.call.request"
+std::string request_queue(std::string_view service);
+
+/// The name VoIPBIN's code really uses: "call" -> "bin-manager.call-manager.request"
+std::string request_queue_alias(std::string_view service);
+
+/// "call" -> "call.events"
+std::string event_exchange(std::string_view resource);
+
+/// The service that owns a route: "/v1/calls/7?x=y" -> "call", "/v1/confbridges" -> "call", "/v1/login" -> "agent". An
+/// unknown plural noun names its own service ("/v1/widgets" -> "widget"), so that an outside worker can serve it
+/// without a change here. Empty for anything that is not below /v1 or whose first segment is not 1..64 of [a-z0-9_-].
+std::optional<std::string> service_of_route(std::string_view route);
+
+} // namespace switchboard

@@ -1,0 +1,261 @@
+// Composition and nothing else: what stands in the configuration goes where it belongs, everything starts in order and
+// ends in order. Decisions live in the layers below.
+#include "node/node.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <thread>
+
+#include <unistd.h>
+
+#include "bridges/amqp/amqp_bridge.hpp"
+#include "bridges/http/http_admin.hpp"
+#include "bridges/http/http_bridge.hpp"
+#include "bridges/http/http_gateway.hpp"
+#include "bridges/websocket/websocket_bridge.hpp"
+#include "bridges/zmq/zmq_bridge.hpp"
+#include "node/files.hpp"
+#include "runtime/core.hpp"
+#include "runtime/jwt.hpp"
+#include "runtime/log.hpp"
+
+namespace switchboard::node {
+
+namespace log = runtime::log;
+
+namespace {
+
+using clock_type = std::chrono::steady_clock;
+
+/// Signals that ask a node to stop, taken by one thread in sigwait; blocked in all others. Construct it before any
+/// thread.
+class stop_signals {
+public:
+  stop_signals() {
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGTERM);
+    sigaddset(&set_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  int wait() const {
+    int which = 0;
+    sigwait(&set_, &which);
+    return which;
+  }
+
+private:
+  sigset_t set_;
+};
+
+std::string plugins_dir(const config& settings) {
+  if (!settings.node.plugins_dir.empty())
+    return settings.node.plugins_dir;
+  std::error_code ignored;
+  return (std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path() / "plugins").string();
+}
+
+/// Nothing is confirmed once the store has failed, so serving on would only lie: end at once, and recover at the next
+/// start.
+void end_without_store(const error& why) {
+  log::failure("store_failed", {{"cause", why.what}});
+  log::stop();
+  std::_Exit(1);
+}
+
+log::level log_level(const std::string& name) {
+  if (name == "debug")
+    return log::level::debug;
+  if (name == "warning")
+    return log::level::warning;
+  return name == "error" ? log::level::error : log::level::info;
+}
+
+expected<std::unique_ptr<runtime::core>> start_core(const config& settings) {
+  runtime::core_options how;
+  how.node_name = settings.node.name;
+  how.data_dir = settings.node.data_dir;
+  how.plugins_dir = plugins_dir(settings);
+  how.plugins = settings.node.plugins;
+  for (const auto& plugin : how.plugins)
+    how.plugin_settings[plugin] = settings.settings_of(plugin);
+  how.io_threads = settings.node.io_threads;
+  how.worker_threads = settings.node.worker_threads;
+  how.limits = {settings.broker.backlog_bytes_max, settings.broker.memory_bytes_max};
+  how.store_bytes_max = settings.store.map_bytes_max;
+  how.store_sync = settings.store.sync;
+  how.entities.reply_window = settings.service.reply_window;
+  how.on_store_failure = end_without_store;
+  return runtime::core::start(std::move(how));
+}
+
+expected<std::shared_ptr<const runtime::jwt_verifier>> make_verifier(const config& settings) {
+  runtime::jwt_options how;
+  auto secret = read_hs256_secret(settings);
+  if (!secret)
+    return secret.error();
+  how.hs256_secret = *secret;
+  if (!settings.jwt.rs256_public_key_file.empty()) {
+    auto key = read_file(settings.jwt.rs256_public_key_file);
+    if (!key)
+      return key.error();
+    how.rs256_public_key_pem = *key;
+  }
+  how.issuer = settings.jwt.issuer;
+  how.audience = settings.jwt.audience;
+  how.leeway = settings.jwt.leeway;
+  return runtime::jwt_verifier::make(std::move(how));
+}
+
+amqp::options amqp_options(const config& settings, std::string password) {
+  amqp::options how;
+  how.host = settings.amqp.host;
+  how.port = settings.amqp.port;
+  how.user = settings.amqp.user;
+  how.password = std::move(password);
+  how.loopback_only = settings.amqp.password_file.empty();
+  how.channel_max = settings.amqp.channel_max;
+  how.frame_max_bytes = static_cast<std::uint32_t>(settings.amqp.frame_max.value);
+  how.heartbeat_s =
+      static_cast<std::uint16_t>(std::chrono::ceil<std::chrono::seconds>(settings.amqp.heartbeat).count());
+  how.message_bytes_max = settings.amqp.message_bytes_max;
+  how.connections_max = settings.amqp.connections_max;
+  return how;
+}
+
+websocket::options websocket_options(const config& settings) {
+  websocket::options how;
+  how.ping_interval = settings.websocket.ping_interval;
+  how.pong_timeout = settings.websocket.pong_timeout;
+  how.write_timeout = settings.websocket.write_timeout;
+  how.outbox_bytes_max = settings.websocket.outbox_bytes_max;
+  return how;
+}
+
+http::options public_options(const config& settings) {
+  http::options how;
+  how.host = settings.http.host;
+  how.port = settings.http.port;
+  how.body_bytes_max = settings.http.body_bytes_max;
+  return how;
+}
+
+http::options admin_options(const config& settings) {
+  http::options how;
+  how.name = "admin";
+  how.host = settings.admin.host;
+  how.port = settings.admin.port;
+  return how;
+}
+
+http::gateway_rules gateway_rules(const config& settings) {
+  http::gateway_rules how;
+  how.anonymous_from_loopback = settings.http.anonymous == "loopback";
+  how.timeout = settings.http.request_timeout;
+  how.timeout_max = std::max(how.timeout_max, how.timeout);
+  how.body_bytes_max = settings.http.body_bytes_max;
+  return how;
+}
+
+/// All bridges, in the order in which they start.
+struct bridges {
+  bridges(runtime::core& core, const config& settings, std::string amqp_password,
+          std::shared_ptr<const runtime::jwt_verifier> tokens)
+      : websocket(core.node(), websocket_options(settings), tokens),
+        gateway(std::make_shared<http::gateway>(core.node(), core.rpc(), tokens, gateway_rules(settings))),
+        pages(std::make_shared<http::admin>(core.node())),
+        amqp(core.node(), amqp_options(settings, std::move(amqp_password))), zmq(core.node(), zmq_options(settings)),
+        public_http(core.node(), public_options(settings), gateway, websocket.handler()),
+        admin(core.node(), admin_options(settings), pages) {}
+
+  static zmq_stream::options zmq_options(const config& settings) {
+    zmq_stream::options how;
+    how.host = settings.zmq.host;
+    how.port = settings.zmq.port;
+    how.send_high_water_mark = settings.zmq.send_high_water_mark;
+    return how;
+  }
+
+  std::vector<runtime::bridge*> all() { return {&websocket, &zmq, &amqp, &public_http, &admin}; }
+
+  websocket::websocket_bridge websocket;
+  std::shared_ptr<http::gateway> gateway;
+  std::shared_ptr<http::admin> pages;
+  amqp::amqp_bridge amqp;
+  zmq_stream::zmq_bridge zmq;
+  http::http_bridge public_http;
+  http::http_bridge admin;
+};
+
+void greet(const bridges& at, const config& settings, std::chrono::duration<double> took) {
+  char seconds[32];
+  std::snprintf(seconds, sizeof seconds, "%.2f", took.count());
+  const auto http = at.public_http.address();
+  std::cout << "switchboard " << settings.node.name << " is ready in " << seconds << " s\n"
+            << "  AMQP    " << at.amqp.address() << "   user " << settings.amqp.user << ", any RabbitMQ client\n"
+            << "  ZeroMQ  " << at.zmq.address() << "    events, two frames: topic, JSON\n"
+            << "  HTTP    " << http << "   /v1/... and /ws\n"
+            << "  admin   " << at.admin.address() << "   /metrics /healthz /readyz /api/actors\n"
+            << "Try, in another terminal (calls are simulated by the loopback trunk):\n"
+            << "  build/release/switchboard tail\n"
+            << "  build/release/switchboard call create --from +15551234567 --to +15559876543\n"
+            << "  curl " << http << "/v1/calls\n"
+            << std::flush;
+}
+
+int fail(const error& why) {
+  log::stop();
+  std::cerr << "switchboard: " << why.what << '\n';
+  return 1;
+}
+
+int serve(const config& settings, const stop_signals& signals, clock_type::time_point began) {
+  if (auto made = make_missing_secret(settings); !made)
+    return fail(made.error());
+  auto password = load_amqp_password(settings);
+  if (!password)
+    return fail(password.error());
+  auto tokens = make_verifier(settings);
+  if (!tokens)
+    return fail(tokens.error());
+  auto core = start_core(settings);
+  if (!core)
+    return fail(core.error());
+  bridges at{**core, settings, *password, *tokens};
+  for (auto* bridge : at.all())
+    if (auto started = bridge->start(); !started) {
+      (*core)->shutdown(at.all(), std::chrono::seconds{2});
+      return fail(started.error());
+    }
+  greet(at, settings, clock_type::now() - began);
+  log::info("node_ready", {{"node", settings.node.name}, {"incarnation", (*core)->store().incarnation()}});
+
+  const auto signal = signals.wait();
+  log::info("node_stopping", {{"signal", signal}});
+  // A second signal does not wait for anybody.
+  std::thread{[&signals] {
+    signals.wait();
+    std::_Exit(1);
+  }}.detach();
+  (*core)->shutdown(at.all(), settings.shutdown.deadline);
+  log::info("node_stopped");
+  return 0;
+}
+
+} // namespace
+
+int run_node(const config& settings) {
+  const auto began = clock_type::now();
+  const stop_signals signals;
+  log::start(log_level(settings.log.level), settings.log.format);
+  const auto code = serve(settings, signals, began);
+  log::stop();
+  return code;
+}
+
+} // namespace switchboard::node

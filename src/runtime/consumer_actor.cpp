@@ -1,0 +1,185 @@
+#include "runtime/consumer_actor.hpp"
+
+#include <algorithm>
+
+#include "base/back_off.hpp"
+#include "base/random.hpp"
+#include "broker/errors.hpp"
+#include "runtime/log.hpp"
+
+namespace switchboard::runtime {
+
+// Sent by a consumer to itself.
+struct connect_again {
+  broker::consumer_key key = 0;
+};
+
+} // namespace switchboard::runtime
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::connect_again)
+
+namespace switchboard::runtime {
+
+namespace {
+
+constexpr auto topology_timeout = std::chrono::seconds{10};
+
+} // namespace
+
+consumer_actor::consumer_actor(caf::actor_config& config, node_context& node, std::shared_ptr<actor_card> card,
+                               std::vector<consumed_queue> queues)
+    : bounded_actor(config, {}, std::move(card)), node_(node) {
+  for (auto& plan : queues)
+    links_.push_back({std::move(plan), nullptr, false, 0});
+  set_down_handler([this](const caf::down_msg& down) {
+    for (broker::consumer_key key = 0; key < links_.size(); ++key)
+      if (links_[key].queue && links_[key].queue->actor.address() == down.source)
+        disconnected(key, "the queue's actor ended");
+  });
+}
+
+caf::message_handler consumer_actor::consumer_handlers() {
+  for (broker::consumer_key key = 0; key < links_.size(); ++key)
+    send<caf::message_priority::high>(this, connect_again{key});
+  return {
+      [this](broker::deliver& what) { on_deliver(what); },
+      [this](const broker::consumer_cancelled& what) { disconnected(what.key, "the queue was deleted"); },
+      [this](const connect_again& what) { connect(what.key); },
+      [](const broker::enqueued&) {},
+      [](const broker::cancel_ok&) {},
+      [this](await_consuming) -> caf::result<consuming> {
+        auto promise = make_response_promise<consuming>();
+        await_consuming_.push_back(promise);
+        tell_waiters();
+        return promise;
+      },
+      [this](drain_consumer) -> caf::result<drained> {
+        auto promise = make_response_promise<drained>();
+        await_drained_.push_back(promise);
+        draining_ = true;
+        for (broker::consumer_key key = 0; key < links_.size(); ++key)
+          if (links_[key].queue)
+            send(links_[key].queue->actor, broker::cancel_consumer{caf::actor_cast<caf::actor>(this), key});
+        drain_if_idle();
+        return promise;
+      },
+  };
+}
+
+// Exchanges, then the queue, then bindings, then consume: one request after the other, since each needs the one before.
+
+void consumer_actor::connect(broker::consumer_key key) {
+  if (!draining_ && !links_[key].queue)
+    declare_exchange(key, 0);
+}
+
+void consumer_actor::declare_exchange(broker::consumer_key key, std::size_t index) {
+  const auto& exchanges = links_[key].plan.exchanges;
+  if (index == exchanges.size())
+    return declare_queue(key);
+  broker::declare_exchange what;
+  what.spec.name = exchanges[index];
+  what.spec.type = "fanout";
+  what.spec.durable = true;
+  request(node_.broker->topology(), topology_timeout, std::move(what))
+      .then([this, key, index](const broker::exchange_ok&) { declare_exchange(key, index + 1); },
+            [this, key](const caf::error& why) { disconnected(key, broker::from_caf(why).what); });
+}
+
+void consumer_actor::declare_queue(broker::consumer_key key) {
+  broker::declare_queue what;
+  what.spec.name = links_[key].plan.name;
+  what.spec.durable = true;
+  what.spec.owner = card().path;
+  request(node_.broker->topology(), topology_timeout, std::move(what))
+      .then(
+          [this, key](const broker::queue_ok& made) {
+            links_[key].queue = made.queue;
+            bind(key, 0);
+          },
+          [this, key](const caf::error& why) { disconnected(key, broker::from_caf(why).what); });
+}
+
+void consumer_actor::bind(broker::consumer_key key, std::size_t index) {
+  const auto& plan = links_[key].plan;
+  if (index == plan.exchanges.size())
+    return consume(key);
+  broker::bind what;
+  what.spec.source = plan.exchanges[index];
+  what.spec.destination = plan.name;
+  what.owner = card().path;
+  request(node_.broker->topology(), topology_timeout, std::move(what))
+      .then([this, key, index](const broker::bound&) { bind(key, index + 1); },
+            [this, key](const caf::error& why) { disconnected(key, broker::from_caf(why).what); });
+}
+
+void consumer_actor::consume(broker::consumer_key key) {
+  auto& link = links_[key];
+  if (!link.queue || draining_)
+    return;
+  broker::start_consumer what;
+  what.consumer = caf::actor_cast<caf::actor>(this);
+  what.key = key;
+  what.tag = card().path;
+  what.prefetch = link.plan.prefetch;
+  what.owner = card().path;
+  monitor(link.queue->actor);
+  request(link.queue->actor, topology_timeout, std::move(what))
+      .then(
+          [this, key](const broker::consume_ok&) {
+            links_[key].failures = 0;
+            links_[key].consumes = true;
+            tell_waiters();
+          },
+          [this, key](const caf::error& why) { disconnected(key, broker::from_caf(why).what); });
+}
+
+void consumer_actor::disconnected(broker::consumer_key key, const std::string& why) {
+  auto& link = links_[key];
+  link.queue = nullptr;
+  link.consumes = false;
+  if (draining_)
+    return drain_if_idle();
+  log::warning("consumer_cut_off", {{"actor", card().path}, {"queue", link.plan.name}, {"reason", why}});
+  delayed_send<caf::message_priority::high>(this, back_off{}.delay(link.failures++, random_bits()), connect_again{key});
+}
+
+void consumer_actor::on_deliver(broker::deliver& what) {
+  auto& link = links_[what.key];
+  if (!link.queue)
+    return;
+  std::size_t bytes = 0;
+  for (const auto& item : what.items)
+    bytes += item.message->footprint();
+  // Prefetch bounds what is at work, so the link's credit goes back at once.
+  send(link.queue->actor, broker::grant{id(), what.key, what.items.size(), bytes});
+  unsettled_ += what.items.size();
+  const auto queue = link.queue; // settling may lose the link
+  auto number = what.first;
+  for (auto& item : what.items)
+    on_delivery({what.key, number++, queue, std::move(item)});
+}
+
+void consumer_actor::settle(const delivery& done, broker::verdict what) {
+  --unsettled_;
+  send(done.queue->actor, broker::settle{id(), done.key, done.number, done.number, what});
+  drain_if_idle();
+}
+
+void consumer_actor::tell_waiters() {
+  if (!std::all_of(links_.begin(), links_.end(), [](const link& one) { return one.consumes; }))
+    return;
+  for (auto& promise : await_consuming_)
+    promise.deliver(consuming{});
+  await_consuming_.clear();
+}
+
+void consumer_actor::drain_if_idle() {
+  if (!draining_ || unsettled_ > 0)
+    return;
+  for (auto& promise : await_drained_)
+    promise.deliver(drained{});
+  await_drained_.clear();
+}
+
+} // namespace switchboard::runtime

@@ -1,0 +1,420 @@
+// Map of this file: what a node holds -- starting it, step by step -- stopping it, phase by phase.
+#include "runtime/core.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <set>
+#include <thread>
+
+#include <caf/actor_system_config.hpp>
+#include <caf/after.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+
+#include "broker/errors.hpp"
+#include "messages/service_names.hpp"
+#include "runtime/consumer_actor.hpp"
+#include "runtime/entity_commit.hpp"
+#include "runtime/housekeeper.hpp"
+#include "runtime/log.hpp"
+#include "runtime/rpc_client.hpp"
+#include "runtime/service.hpp"
+#include "runtime/store_log.hpp"
+#include "runtime/subscriber.hpp"
+#include "runtime/supervisor.hpp"
+
+namespace switchboard::runtime {
+
+namespace {
+
+using steady = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+constexpr auto start_timeout = 30s;
+constexpr std::size_t actor_throughput = 100; // messages one actor may handle before the others of its worker
+
+caf::actor_system_config& configured(caf::actor_system_config& config, const core_options& options) {
+  // Set here and nowhere else: CAF's own files and command line drop wrong values in silence.
+  config.set("scheduler.policy", caf::atom("sharing"));
+  config.set("scheduler.max-threads", options.worker_threads
+                                          ? options.worker_threads
+                                          : std::max<std::size_t>(std::thread::hardware_concurrency(), 1));
+  config.set("scheduler.max-throughput", actor_throughput);
+  return config;
+}
+
+/// Asks an actor and waits. For threads that are not actors.
+template <class Response, class Request>
+expected<Response> ask(caf::actor_system& system, const caf::actor& whom, Request what,
+                       std::chrono::milliseconds most = start_timeout) {
+  caf::scoped_actor self{system};
+  expected<Response> result{errc::timed_out, "no answer in time"};
+  self->request(whom, most, std::move(what))
+      .receive([&](Response& answer) { result = std::move(answer); },
+               [&](const caf::error& why) { result = broker::from_caf(why); });
+  return result;
+}
+
+class node_core final : public core {
+public:
+  explicit node_core(core_options options)
+      : options_(std::move(options)), clock_(options_.clock ? options_.clock : std::make_shared<system_clock>()),
+        system_(std::make_unique<caf::actor_system>(configured(config_, options_))) {
+    // Ended in our own order, with a bound on every wait; CAF would wait for ever.
+    system_->await_actors_before_shutdown(false);
+  }
+
+  ~node_core() override {
+    if (context_ && !stopped_)
+      shutdown({}, 2s);
+    if (io_)
+      io_->stop();
+    root_ = rpc_ = nullptr;
+    consumers_.clear();
+    if (hosts_ && hosts_->alive() > 0)
+      static_cast<void>(hosts_.release()); // an entity hangs and still refers to them: a leak is better than a crash
+    // What is pinned to a thread may be let go until the system is gone, so the threads' objects go last.
+    system_.reset();
+    hosts_.reset();
+    context_.reset();
+    io_.reset();
+  }
+
+  // -- starting it --------------------------------------------------------------------------------------------------
+
+  expected<void> start() {
+    for (auto step : {&node_core::open_store, &node_core::start_broker, &node_core::load_plugins,
+                      &node_core::restore_timers, &node_core::start_actors, &node_core::resend_outbox})
+      if (auto done = (this->*step)(); !done)
+        return done;
+    return {};
+  }
+
+  node_context& node() noexcept override { return *context_; }
+  store::environment& store() noexcept override { return *store_; }
+  entity_hosts& entities() noexcept override { return *hosts_; }
+  caf::actor rpc() noexcept override { return rpc_; }
+  caf::actor supervisor() noexcept override { return root_; }
+  const std::vector<loaded_plugin>& plugins() const noexcept override { return plugins_; }
+
+  // -- stopping it --------------------------------------------------------------------------------------------------
+
+  std::vector<phase_report> shutdown(const std::vector<bridge*>& bridges, milliseconds most) override {
+    stopped_ = true;
+    context_->draining = true;
+    // Finishing what was begun gets the largest share; each phase ends early if it can.
+    const auto share = [most](int percent) { return std::max(most * percent / 100, milliseconds{100}); };
+    return run_phases(
+        {{"drain bridges", share(5), "/",
+          [&](milliseconds) {
+            for (auto* bridge : bridges)
+              bridge->drain();
+            return true;
+          }},
+         {"finish work", share(50), "/entities", [&](milliseconds time) { return finish_work(time); }},
+         {"stop services", share(10), "/services", [&](milliseconds time) { return stop_supervisors(time); }},
+         {"stop entities", share(10), "/entities", [&](milliseconds time) { return stop_entities(time); }},
+         {"stop sessions", share(15), "/",
+          [&](milliseconds time) {
+            for (auto* bridge : bridges)
+              bridge->stop(time / static_cast<milliseconds::rep>(bridges.size()));
+            return true;
+          }},
+         {"stop broker", share(5), "/queues", [&](milliseconds time) { return stop_broker(time); }},
+         {"flush store", share(5), "/store", [&](milliseconds) { return !store_ || store_->flush().has_value(); }},
+         {"stop io", share(5), "/",
+          [&](milliseconds) {
+            io_->stop();
+            return true;
+          }}},
+        directory_);
+  }
+
+private:
+  expected<void> open_store() {
+    store::options how;
+    how.directory = options_.data_dir;
+    how.map_bytes_max = options_.store_bytes_max;
+    how.sync = options_.store_sync;
+    how.on_failure = [tell = options_.on_store_failure](const error& why) {
+      log::failure("store_failed", {{"reason", why.what}});
+      if (tell)
+        tell(why);
+    };
+    auto opened = store::environment::open(std::move(how));
+    if (!opened)
+      return opened.error();
+    store_ = std::move(*opened);
+    return {};
+  }
+
+  expected<void> start_broker() {
+    io_ = std::make_unique<io_threads>(*system_, options_.io_threads);
+    auto started = broker::broker::start(*system_, io_->units(), make_store_log(store_), options_.limits);
+    if (!started)
+      return started.error();
+    context_.reset(
+        new node_context{*system_, *io_, *clock_, std::move(*started), metrics_, directory_, options_.node_name});
+    watch_store();
+    watch_actors();
+    return {};
+  }
+
+  expected<void> load_plugins() {
+    hosts_ = std::make_unique<entity_hosts>(*context_, store_, options_.entities);
+    for (const auto& name : options_.plugins) {
+      auto loaded = load_plugin((std::filesystem::path{options_.plugins_dir} / (name + ".so")).string());
+      if (!loaded)
+        return loaded.error();
+      if (auto added = add_types(*loaded); !added)
+        return added;
+      log::info("plugin_loaded", {{"plugin", loaded->manifest.name}, {"version", loaded->manifest.version}});
+      plugins_.push_back(std::move(*loaded));
+    }
+    return {};
+  }
+
+  expected<void> add_types(const loaded_plugin& from) {
+    const auto settings = options_.plugin_settings.find(from.manifest.name);
+    for (std::size_t index = 0; index < from.entry->type_count; ++index) {
+      const auto* type = from.entry->types[index];
+      if (hosts_->find_type(type->type))
+        return {errc::precondition_failed, "plugin " + from.manifest.name + ": the entity type '" + type->type +
+                                               "' is there already, from another plugin"};
+      hosts_->add_type({type, settings == options_.plugin_settings.end() ? "{}" : settings->second});
+    }
+    return {};
+  }
+
+  expected<void> restore_timers() {
+    auto& table = hosts_->timers().table();
+    std::size_t count = 0;
+    auto read = store_->each_timer([&](store::timer_record&& record) {
+      table.arm({std::move(record.type), std::move(record.id), std::move(record.name), std::move(record.payload),
+                 record.due, table.next_token()});
+      return ++count, true;
+    });
+    if (count > 0)
+      log::info("timers_restored", {{"count", count}});
+    return tolerate_corrupt(read);
+  }
+
+  /// Exchanges first, so that no event of a service finds none; then everything that consumes.
+  expected<void> start_actors() {
+    for (const auto* type : hosts_->types())
+      if (auto declared = declare_events(type->abi->type); !declared)
+        return declared;
+    root_ = spawn_supervisor(*context_, {"/", {}, {}});
+    if (auto added = add_to(root_, {"timers", "timers", restart_policy::permanent,
+                                    [this] { return expected<caf::actor>{hosts_->timers().spawn()}; }});
+        !added)
+      return added;
+    if (auto added = start_consumers(); !added)
+      return added;
+    rpc_ = spawn_rpc_client(*context_);
+    return add_to(root_, {"housekeeper", "housekeeper", restart_policy::permanent, [this] {
+                            return expected<caf::actor>{spawn_housekeeper(*context_, store_, options_.journal_window)};
+                          }});
+  }
+
+  expected<void> declare_events(const std::string& resource) {
+    broker::declare_exchange what;
+    what.spec.name = event_exchange(resource);
+    what.spec.type = "fanout";
+    what.spec.durable = true;
+    auto declared = ask<broker::exchange_ok>(*system_, context_->broker->topology(), std::move(what));
+    if (!declared)
+      return {declared.error().code, "exchange " + event_exchange(resource) + ": " + declared.error().what};
+    return {};
+  }
+
+  expected<void> start_consumers() {
+    auto services = add_supervisor("services");
+    if (!services)
+      return services.error();
+    for (const auto& name : services_of(*hosts_))
+      if (auto added = add_consumer(*services, name, "service", [this, name] { return spawn_service(*hosts_, name); });
+          !added)
+        return added;
+    auto subscribers = add_supervisor("subscribers");
+    if (!subscribers)
+      return subscribers.error();
+    for (const auto* type : hosts_->types())
+      if (type->abi->subscription_count > 0)
+        if (auto added = add_consumer(*subscribers, type->abi->type, "subscriber",
+                                      [this, type] { return spawn_subscriber(*hosts_, *type); });
+            !added)
+          return added;
+    for (const auto& consumer : consumers())
+      if (auto ready = ask<consuming>(*system_, consumer, await_consuming{}); !ready)
+        return {ready.error().code, "a service does not get its queue: " + ready.error().what};
+    return {};
+  }
+
+  expected<caf::actor> add_supervisor(const std::string& name) {
+    const auto path = "/" + name;
+    if (auto added = add_to(root_, {name, "supervisor", restart_policy::permanent,
+                                    [this, path] {
+                                      return expected<caf::actor>{spawn_supervisor(*context_, {path, {}, {}})};
+                                    }});
+        !added)
+      return added.error();
+    auto state = ask<child_state>(*system_, root_, inspect_child{name});
+    if (!state)
+      return state.error();
+    return state->actor;
+  }
+
+  expected<void> add_consumer(const caf::actor& supervisor, const std::string& name, const std::string& kind,
+                              std::function<caf::actor()> spawn) {
+    auto start = [this, spawn = std::move(spawn), key = kind + "/" + name] {
+      auto made = spawn();
+      const std::lock_guard hold{mutex_};
+      consumers_[key] = made; // a restarted one takes the place of the old
+      return expected<caf::actor>{made};
+    };
+    return add_to(supervisor, {name, kind, restart_policy::permanent, std::move(start)});
+  }
+
+  expected<void> add_to(const caf::actor& supervisor, child_spec spec) {
+    const auto name = spec.name;
+    if (auto added = ask<child_added>(*system_, supervisor, add_child{std::move(spec)}); !added)
+      return {added.error().code, name + ": " + added.error().what};
+    return {};
+  }
+
+  /// What entities had to tell others when the node stopped.
+  expected<void> resend_outbox() {
+    std::size_t count = 0;
+    auto read = store_->each_outbox([&](store::outbox_record&& record) {
+      auto message = decode_outbox(record);
+      if (!message)
+        log::failure("outbox_unreadable", {{"number", record.number}, {"reason", message.error().what}});
+      else if (!hosts_->tell(message->type, message->id, message->work))
+        log::warning("message_kept", {{"to_type", message->type}, {"name", message->work->what.name}});
+      return ++count, true;
+    });
+    if (count > 0)
+      log::info("outbox_resent", {{"count", count}});
+    return tolerate_corrupt(read);
+  }
+
+  /// The intact records were read; the damaged ones are counted and must not keep the node down.
+  static expected<void> tolerate_corrupt(const expected<void>& read) {
+    if (read || read.error().code != errc::corrupt)
+      return read;
+    log::failure("store_damaged", {{"reason", read.error().what}});
+    return {};
+  }
+
+  void watch_store() {
+    auto& used = metrics_.gauge("switchboard_store_bytes_used", "Bytes of the store's file in use.").Add({});
+    auto& most = metrics_.gauge("switchboard_store_bytes_max", "Bytes the store's file may grow to.").Add({});
+    auto& waiting = metrics_.gauge("switchboard_store_bytes_waiting", "Bytes submitted and not yet durable.").Add({});
+    auto& resident = metrics_.gauge("switchboard_messages_resident_bytes", "Bytes of all messages in memory.").Add({});
+    metrics_.on_collect([store = store_, &used, &most, &waiting, &resident](metrics&) {
+      const auto now = store->stats();
+      used.Set(static_cast<double>(now.map_bytes_used));
+      most.Set(static_cast<double>(now.map_bytes_max));
+      waiting.Set(static_cast<double>(now.waiting_bytes));
+      resident.Set(static_cast<double>(message::resident_bytes()));
+    });
+  }
+
+  void watch_actors() {
+    auto& actors = metrics_.gauge("switchboard_actors", "Live actors of the directory.");
+    auto& mailboxes = metrics_.gauge("switchboard_mailbox_messages", "Messages waiting in bounded mailboxes.");
+    metrics_.on_collect([this, &actors, &mailboxes, known = std::set<std::string>{}](metrics&) mutable {
+      auto totals = directory_.totals();
+      for (const auto& [kind, sum] : totals)
+        known.insert(kind);
+      for (const auto& kind : known) { // a kind without actors is zero, not gone
+        actors.Add({{"kind", kind}}).Set(static_cast<double>(totals[kind].actors));
+        mailboxes.Add({{"kind", kind}}).Set(static_cast<double>(totals[kind].mailbox));
+      }
+    });
+  }
+
+  std::vector<caf::actor> consumers() {
+    const std::lock_guard hold{mutex_};
+    std::vector<caf::actor> all;
+    for (const auto& [key, actor] : consumers_)
+      all.push_back(actor);
+    return all;
+  }
+
+  /// Services and subscribers take nothing more; what they and the entities hold is done.
+  bool finish_work(milliseconds most) {
+    const auto until = steady::now() + most;
+    const auto left = [until] { return std::max(until - steady::now(), steady::duration{1ms}); };
+    if (!hosts_)
+      return true;
+    bool done = true;
+    for (const auto& consumer : consumers())
+      done = ask<drained>(*system_, consumer, drain_consumer{}, std::chrono::ceil<milliseconds>(left())) && done;
+    return wait_until([this] { return hosts_->busy() == 0; }, until) && done;
+  }
+
+  bool stop_supervisors(milliseconds most) {
+    const auto done = !root_ || ask<children_stopped>(*system_, root_, stop_children{}, most);
+    caf::anon_send_exit(rpc_, caf::exit_reason::user_shutdown);
+    return done;
+  }
+
+  bool stop_entities(milliseconds most) {
+    if (!hosts_)
+      return true;
+    hosts_->close();
+    return wait_until([this] { return hosts_->alive() == 0; }, steady::now() + most);
+  }
+
+  /// The topology actor takes the queues along.
+  bool stop_broker(milliseconds most) {
+    caf::scoped_actor self{*system_};
+    const auto& topology = context_->broker->topology();
+    self->monitor(topology);
+    caf::anon_send_exit(topology, caf::exit_reason::user_shutdown);
+    bool ended = false;
+    self->receive([&](const caf::down_msg&) { ended = true; }, caf::after(most) >> [] {});
+    return ended;
+  }
+
+  /// Shutdown has nothing to be woken by: a counter of other threads reaches zero.
+  template <class Condition>
+  static bool wait_until(Condition&& reached, steady::time_point until) {
+    while (!reached()) {
+      if (steady::now() >= until)
+        return false;
+      std::this_thread::sleep_for(1ms);
+    }
+    return true;
+  }
+
+  core_options options_;
+  std::shared_ptr<switchboard::clock> clock_;
+  directory directory_;
+  metrics metrics_;
+  std::shared_ptr<store::environment> store_;
+  caf::actor_system_config config_;
+  std::unique_ptr<caf::actor_system> system_;
+  std::unique_ptr<io_threads> io_;
+  std::unique_ptr<node_context> context_;
+  std::unique_ptr<entity_hosts> hosts_;
+  std::vector<loaded_plugin> plugins_;
+  std::mutex mutex_;
+  std::map<std::string, caf::actor> consumers_; ///< under mutex_; by kind and name
+  caf::actor root_, rpc_;
+  bool stopped_ = false;
+};
+
+} // namespace
+
+expected<std::unique_ptr<core>> core::start(core_options options) {
+  auto made = std::make_unique<node_core>(std::move(options));
+  if (auto started = made->start(); !started)
+    return started.error();
+  return std::unique_ptr<core>{std::move(made)};
+}
+
+} // namespace switchboard::runtime

@@ -1,0 +1,354 @@
+// Map of this file: taking work -- deciding -- committing -- failing -- leaving memory.
+#include "runtime/entity_host.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <optional>
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/send.hpp>
+
+#include "base/random.hpp"
+#include "runtime/bounded_actor.hpp"
+#include "runtime/entity_commit.hpp"
+#include "runtime/log.hpp"
+#include "runtime/replies.hpp"
+
+namespace switchboard::runtime {
+
+// Sent to a host by itself.
+struct committed {};   ///< the oldest pending outcome is durable
+struct take_up_again { ///< work that was put aside
+  entity_work_ptr work;
+};
+struct idle_check {
+  std::uint64_t taken = 0; ///< work taken when it was sent
+};
+
+} // namespace switchboard::runtime
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::committed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::take_up_again)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::idle_check)
+
+namespace switchboard::runtime {
+
+namespace {
+
+class entity_host final : public bounded_actor {
+public:
+  entity_host(caf::actor_config& config, entity_hosts& hosts, const hosted_type& type, const std::string& id)
+      : bounded_actor(config, {hosts.limits().mailbox_max, mailbox_overflow::reject},
+                      hosts.node().directory.enter("/entities/" + std::string{type.abi->type} + "/" + id, "entity",
+                                                   hosts.node().clock.now())),
+        hosts_(hosts), type_(type), publisher_(hosts.node().broker) {
+    record_.type = type.abi->type;
+    record_.id = id;
+  }
+
+  caf::behavior make_behavior() override {
+    send_idle_check();
+    return {
+        [this](do_work& what) { on_work(std::move(what.work)); },
+        [this](committed) { on_committed(); },
+        [this](take_up_again& what) { on_take_up_again(std::move(what.work)); },
+        [this](const idle_check& what) { on_idle_check(what.taken); },
+    };
+  }
+
+  void on_exit() override { hosts_.ended(record_.type, record_.id, id(), done_ + aside_ + refused_); }
+
+protected:
+  /// On the sender's thread, inside entity_hosts::tell().
+  void on_refused(caf::mailbox_element& what) override {
+    if (!what.content().match_elements<do_work>())
+      return;
+    const auto& work = *what.content().get_as<do_work>(0).work;
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    hosts_.finished();
+    answer_error(work, {errc::unavailable, record_.type + " " + record_.id + " has too much to do"});
+  }
+
+private:
+  // -- taking work --------------------------------------------------------------------------------------------------
+
+  void on_work(entity_work_ptr work) {
+    ++taken_;
+    load_once();
+    handle(std::move(work));
+    retire_if_over();
+  }
+
+  void on_take_up_again(entity_work_ptr work) {
+    --aside_;
+    hosts_.resumed();
+    handle(std::move(work));
+    retire_if_over();
+  }
+
+  void handle(entity_work_ptr work) {
+    if (work->what.kind == SB_TIMER && !is_armed(*work))
+      return done(); // cancelled or armed anew while this one was on its way
+    if (now() < parked_until_)
+      return refuse_while_parked(std::move(work));
+    if (unreadable_)
+      return on_failure(std::move(work), *unreadable_);
+    if (!exists_ && !work->may_create)
+      return discard(*work, {errc::not_found, "no such " + record_.type});
+    if (work->what.kind == SB_EVENT && is_repeated(work->what.message_id))
+      return discard(*work, {});
+    decide(std::move(work));
+  }
+
+  bool is_armed(const entity_work& work) const {
+    const auto found = timers_.find(work.what.name);
+    return found != timers_.end() && found->second == work.timer;
+  }
+
+  bool is_repeated(const std::string& event) {
+    if (event.empty())
+      return false;
+    const auto same = [&](const pending& one) {
+      return one.work->what.kind == SB_EVENT && one.work->what.message_id == event;
+    };
+    if (std::any_of(pending_.begin(), pending_.end(), same))
+      return true;
+    const auto found = hosts_.store().find_reply(event_scope(record_.type, record_.id), event);
+    return found && found->has_value();
+  }
+
+  /// Nothing came of it and nothing will: whoever sent it acknowledges, or the record of it goes.
+  void discard(const entity_work& work, const error& why) {
+    if (work.from)
+      answer_error(work, why);
+    else if (auto batch = make_discard(record_.type, record_.id, work); !batch.empty())
+      hosts_.store().submit(std::move(batch));
+    forget_timer(work);
+    done();
+  }
+
+  void forget_timer(const entity_work& work) {
+    if (work.what.kind != SB_TIMER)
+      return;
+    timers_.erase(work.what.name);
+    hosts_.timers().table().disarm(record_.type, record_.id, work.what.name, work.timer);
+  }
+
+  /// Thread-safe: on_refused() calls it too.
+  void answer_error(const entity_work& work, const error& why) const {
+    if (!work.from)
+      return;
+    work_done answer{work.token, false, status_of(why.code), nullptr};
+    if (work.answer)
+      answer.reply = std::make_shared<const std::string>(encode_error(*work.answer, why, hosts_.node().clock.now()));
+    caf::anon_send<caf::message_priority::high>(work.from, std::move(answer));
+  }
+
+  // -- deciding -----------------------------------------------------------------------------------------------------
+
+  void load_once() {
+    if (loaded_)
+      return;
+    loaded_ = true;
+    auto found = hosts_.store().find_entity(record_.type, record_.id);
+    if (!found) {
+      unreadable_ = found.error();
+    } else if (*found) {
+      record_ = std::move(**found);
+      exists_ = true;
+    }
+    for (auto& [name, token] : hosts_.timers().table().of(record_.type, record_.id))
+      timers_.emplace(std::move(name), token);
+  }
+
+  expected<void> open_instance() {
+    auto opened = entity_instance::open(*type_.abi, exists_ ? record_.state : std::string{}, record_.state_version);
+    if (!opened)
+      return opened.error();
+    instance_.emplace(std::move(*opened));
+    return {};
+  }
+
+  void decide(entity_work_ptr work) {
+    if (!instance_)
+      if (auto opened = open_instance(); !opened)
+        return on_failure(std::move(work), opened.error());
+    const auto at = now();
+    const auto random = random_bits();
+    auto made = instance_->decide(work->what, record_.id, at, random, type_.settings);
+    if (!made)
+      return on_failure(std::move(work), made.error());
+    commit(std::move(work), *made, at, random);
+  }
+
+  // -- committing ---------------------------------------------------------------------------------------------------
+
+  void commit(entity_work_ptr work, const decision& made, time_point at, std::uint64_t random) {
+    entity_after after{record_, exists_, !made.ended && (exists_ || made.state)};
+    update(after.record, made, at);
+    auto result = make_commit(after, *work, made, timers_, at, random,
+                              {hosts_.store(), publisher_, hosts_.timers().table(), hosts_.limits().reply_window});
+    if (!after.exists)
+      instance_.reset(); // whoever comes next meets a new entity
+    record_ = std::move(after.record);
+    exists_ = after.exists;
+    for (const auto& step : result.leaving.timers)
+      if (step.arm)
+        timers_[step.timer.name] = step.timer.token;
+      else
+        timers_.erase(step.timer.name);
+    pending_.push_back({std::move(work), std::move(result.leaving)});
+    hosts_.store().submit(std::move(result.batch), [self = caf::actor_cast<caf::actor>(this)] {
+      caf::anon_send<caf::message_priority::high>(self, committed{});
+    });
+  }
+
+  static void update(store::entity_record& record, const decision& made, time_point at) {
+    ++record.sequence;
+    record.updated = at;
+    if (record.created == time_point{})
+      record.created = at;
+    if (!made.state)
+      return;
+    record.state_version = made.state->version;
+    record.customer_id = made.state->customer_id;
+    record.state = made.state->bytes;
+  }
+
+  void on_committed() {
+    auto [work, leaving] = std::move(pending_.front());
+    pending_.pop_front();
+    leaving.messages.send();
+    if (work->from)
+      caf::anon_send<caf::message_priority::high>(work->from,
+                                                  work_done{work->token, true, leaving.status, leaving.reply});
+    for (auto& send : leaving.sends)
+      if (!hosts_.tell(send.type, send.id, send.work))
+        log::warning("message_kept", {{"from", card().path}, {"to_type", send.type}, {"name", send.work->what.name}});
+    for (auto& step : leaving.timers)
+      if (step.arm)
+        hosts_.timers().arm(std::move(step.timer));
+      else
+        hosts_.timers().table().disarm(record_.type, record_.id, step.timer.name, step.timer.token);
+    count_events(leaving);
+    done();
+    retire_if_over();
+  }
+
+  void count_events(const outgoing& left) {
+    for (const auto& type : left.event_types)
+      hosts_.node().metrics.events.Add({{"type", type}}).Increment();
+    for (const auto& type : left.unrouted) {
+      hosts_.node().metrics.dropped.Add({{"bridge", "runtime"}, {"reason", "no_exchange"}}).Increment();
+      log::warning("event_without_exchange", {{"from", card().path}, {"type", type}});
+    }
+  }
+
+  // -- failing ------------------------------------------------------------------------------------------------------
+
+  void on_failure(entity_work_ptr work, const error& why) {
+    instance_.reset(); // record_ is the last good state
+    hosts_.node().metrics.entities_failed.Add({{"type", record_.type}}).Increment();
+    log::failure("decision_failed", {{"entity", card().path},
+                                     {"message", work->what.name},
+                                     {"message_id", work->what.message_id},
+                                     {"attempt", work->attempt},
+                                     {"reason", why.what}});
+    count_failure();
+    if (work->what.kind == SB_REQUEST)
+      return discard(*work, {errc::internal, record_.type + " " + record_.id + " could not decide"});
+    const auto& limits = hosts_.limits();
+    if (work->attempt < limits.attempts) {
+      const auto wait = retry_delay(++work->attempt).value_or(limits.parked);
+      return put_aside(std::move(work), wait);
+    }
+    // Dead letters are not there yet: what fails for good is logged and dropped.
+    log::failure("work_dropped", {{"entity", card().path}, {"message", work->what.name}, {"reason", why.what}});
+    hosts_.node().metrics.dropped.Add({{"bridge", "runtime"}, {"reason", "decision_failed"}}).Increment();
+    discard(*work, why);
+  }
+
+  void count_failure() {
+    // The wait of the decision is not used: a message that fails is put aside on its own, and those behind it have done
+    // nothing wrong.
+    const auto next = failures_.on_exit(restart_policy::permanent, true, hosts_.limits().failures, now(), 0);
+    card().restarts.fetch_add(1, std::memory_order_relaxed);
+    if (next.what != after_exit::park)
+      return;
+    failures_.clear();
+    parked_until_ = now() + hosts_.limits().parked;
+    hosts_.node().metrics.parked.Add({{"kind", "entity"}}).Increment();
+    log::failure("entity_parked", {{"entity", card().path}, {"for_ms", hosts_.limits().parked.count()}});
+  }
+
+  void refuse_while_parked(entity_work_ptr work) {
+    if (work->what.kind == SB_REQUEST)
+      return discard(*work,
+                     {errc::unavailable, record_.type + " " + record_.id + " failed too often; try again later"});
+    put_aside(std::move(work), std::max(milliseconds{1}, parked_until_ - now()));
+  }
+
+  void put_aside(entity_work_ptr work, milliseconds wait) {
+    ++aside_;
+    hosts_.finished(); // shutdown does not wait for it: it is on disk and comes back at the next start
+    delayed_send<caf::message_priority::high>(this, wait, take_up_again{std::move(work)});
+  }
+
+  // -- leaving memory -----------------------------------------------------------------------------------------------
+
+  void done() {
+    ++done_;
+    hosts_.finished();
+  }
+
+  void retire_if_over() {
+    if (!exists_)
+      retire();
+  }
+
+  void retire() {
+    if (pending_.empty() && aside_ == 0 && hosts_.retire(record_.type, record_.id, taken_ + refused_))
+      quit();
+  }
+
+  void on_idle_check(std::uint64_t taken) {
+    if (taken == taken_)
+      retire();
+    send_idle_check();
+  }
+
+  void send_idle_check() { delayed_send<caf::message_priority::high>(this, hosts_.limits().idle, idle_check{taken_}); }
+
+  time_point now() const { return hosts_.node().clock.now(); }
+
+  struct pending {
+    entity_work_ptr work;
+    outgoing leaving;
+  };
+
+  entity_hosts& hosts_;
+  const hosted_type& type_;
+  broker::publisher publisher_;
+  store::entity_record record_; ///< after the last decision; the commits in pending_ may not be durable yet
+  bool exists_ = false;
+  bool loaded_ = false;
+  std::optional<error> unreadable_; ///< why the stored record could not be read
+  std::optional<entity_instance> instance_;
+  entity_timers timers_;
+  std::deque<pending> pending_; ///< submitted, oldest first
+  restart_history failures_;
+  time_point parked_until_{};
+  std::uint64_t taken_ = 0; ///< pieces of work received
+  std::uint64_t done_ = 0;  ///< ... and finished
+  std::uint64_t aside_ = 0; ///< ... and waiting to be taken up again
+  std::atomic<std::uint64_t> refused_{0};
+};
+
+} // namespace
+
+caf::actor spawn_entity_host(entity_hosts& hosts, const hosted_type& type, const std::string& id) {
+  return hosts.node().system.spawn<entity_host>(hosts, type, id);
+}
+
+} // namespace switchboard::runtime

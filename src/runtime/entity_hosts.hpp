@@ -1,0 +1,108 @@
+// All live entities of the node: finds or starts the host actor of an address and hands it work. Thread-safe; senders
+// call tell() from any actor.
+//
+//   service, subscriber, timers, other hosts --tell(type, id, work)--> [shard: address -> host actor] --> entity_host
+//                                                                              ^--- retire(): nothing left to do
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <caf/actor.hpp>
+
+#include "runtime/entity_work.hpp"
+#include "runtime/node_context.hpp"
+#include "runtime/supervision.hpp"
+#include "runtime/timer_service.hpp"
+#include "store/store.hpp"
+
+namespace switchboard::runtime {
+
+/// One entity type as it is served here.
+struct hosted_type {
+  const sb_entity_type* abi = nullptr; ///< lives as long as the process
+  std::string settings = "{}";         ///< JSON object of its plugin
+};
+
+struct entity_limits {
+  std::size_t mailbox_max = 1000;                    ///< messages waiting for one entity
+  milliseconds reply_window{std::chrono::hours{24}}; ///< how long repeats get the stored reply
+  milliseconds idle{std::chrono::minutes{10}};       ///< an entity without work leaves memory; its state stays stored
+  milliseconds parked{std::chrono::seconds{30}};     ///< how long one that keeps failing answers 503
+  unsigned attempts = 4;                             ///< for a timer, event or message whose decision fails
+  restart_limits failures{};                         ///< before it is parked
+};
+
+class entity_hosts {
+public:
+  entity_hosts(node_context& node, std::shared_ptr<store::environment> store, entity_limits limits);
+  ~entity_hosts();
+
+  /// Before the first tell().
+  void add_type(hosted_type type);
+  const hosted_type* find_type(const std::string& type) const;
+  std::vector<const hosted_type*> types() const;
+
+  /// Hands over. False if there is no such type or the hosts are closed; then the work is untouched. Work that finds a
+  /// full mailbox is answered by work_done with status 503.
+  bool tell(const std::string& type, const std::string& id, const entity_work_ptr& work);
+
+  /// Work told and not finished, over all entities.
+  std::uint64_t busy() const noexcept { return busy_.load(std::memory_order_acquire); }
+  std::size_t size() const;
+  /// Host actors that have not ended; after close() this object may go once it is 0.
+  std::uint64_t alive() const noexcept { return alive_.load(std::memory_order_acquire); }
+
+  /// Ends all hosts; tell() returns false from now on. Durable effects that had not left are found at the next start.
+  void close();
+
+  node_context& node() noexcept { return node_; }
+  store::environment& store() noexcept { return *store_; }
+  timer_service& timers() noexcept { return timers_; }
+  const entity_limits& limits() const noexcept { return limits_; }
+
+  // For entity_host only.
+  /// True: forgotten, nothing more will come, so it may quit. False: `taken` pieces of work are not all there were.
+  bool retire(const std::string& type, const std::string& id, std::uint64_t taken);
+  void finished(std::uint64_t count = 1) noexcept { busy_.fetch_sub(count, std::memory_order_acq_rel); }
+  /// Work that was put aside is taken up again.
+  void resumed() noexcept { busy_.fetch_add(1, std::memory_order_acq_rel); }
+  /// The host ended, `done` pieces of work finished. If it did so without retire(), the next message starts another.
+  void ended(const std::string& type, const std::string& id, caf::actor_id who, std::uint64_t done);
+
+private:
+  struct entry {
+    caf::actor host;
+    std::uint64_t told = 0;
+  };
+  using address = std::pair<std::string, std::string>;
+  struct address_hash {
+    std::size_t operator()(const address& at) const noexcept {
+      return std::hash<std::string>{}(at.first) * 31 + std::hash<std::string>{}(at.second);
+    }
+  };
+  struct shard {
+    mutable std::mutex mutex;
+    std::unordered_map<address, entry, address_hash> entries;
+  };
+  shard& shard_of(const address& at) { return shards_[address_hash{}(at) % shards_.size()]; }
+
+  node_context& node_;
+  std::shared_ptr<store::environment> store_;
+  entity_limits limits_;
+  timer_service timers_;
+  std::map<std::string, hosted_type> types_;
+  std::array<shard, 32> shards_;
+  std::atomic<std::uint64_t> busy_{0};
+  std::atomic<std::uint64_t> alive_{0};
+  std::atomic<bool> closed_{false};
+};
+
+} // namespace switchboard::runtime

@@ -1,0 +1,66 @@
+// What travels between services, subscribers, timers and entity hosts. Plain structs, local to one process.
+//
+//   service / subscriber --entity_work--> entity_host --(commit)--> work_done --> service / subscriber
+//   timer_service, outbox of another entity --entity_work--> entity_host          (nobody waits)
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <caf/actor.hpp>
+#include <caf/allowed_unsafe_message_type.hpp>
+
+#include "broker/endpoint.hpp"
+#include "messages/envelope.hpp"
+#include "runtime/entity_instance.hpp"
+#include "runtime/timer_table.hpp"
+
+namespace switchboard::runtime {
+
+/// How a request is answered.
+struct reply_terms {
+  std::string reply_to; ///< empty: nobody waits for the answer
+  std::string correlation_id;
+  std::string message_id; ///< of the request's envelope
+  std::string scope;      ///< the service's queue: where the reply is stored; empty: no message id, not stored
+  std::string domain;     ///< service, in error objects
+  switchboard::dialect dialect = dialect::documented;
+  bool persistent = false; ///< as the request was: then its answer survives too
+};
+
+/// One message for one entity.
+struct entity_work {
+  entity_message what;
+  bool may_create = false; ///< an entity that does not exist may come to be by it
+  std::optional<reply_terms> answer;
+
+  caf::actor from; ///< gets work_done with `token`; null: nobody
+  std::uint64_t token = 0;
+  /// Where the message lies in the log: deleted in the entity's own commit. 0: not in the log.
+  broker::queue_number queue = 0;
+  broker::position at = 0;
+  std::uint64_t outbox = 0; ///< number of the outbox record this came from; deleted in the commit
+  timer_token timer = 0;    ///< the arming that fired
+  unsigned attempt = 1;
+};
+using entity_work_ptr = std::shared_ptr<entity_work>;
+
+/// CAF message to an entity host. One owner at a time; shared only so that CAF can move it.
+struct do_work {
+  entity_work_ptr work;
+};
+
+/// The work is over. After a commit everything of it is durable and has left.
+struct work_done {
+  std::uint64_t token = 0;
+  bool committed = false; ///< false: nothing was kept, and the sender answers and acknowledges
+  int status = 200;
+  std::shared_ptr<const std::string> reply; ///< the encoded response of a request
+};
+
+} // namespace switchboard::runtime
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::do_work)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::work_done)

@@ -1,0 +1,176 @@
+#include "runtime/plugin_loader.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+#include <dlfcn.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/elf_section.hpp"
+#include "runtime/route_table.hpp"
+
+namespace switchboard::runtime {
+
+namespace {
+
+constexpr std::size_t file_bytes_max = 256u << 20;
+constexpr std::size_t name_bytes_max = 64;
+
+bool is_name(const char* text) {
+  if (!text)
+    return false;
+  const std::string_view name{text};
+  return !name.empty() && name.size() <= name_bytes_max && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  });
+}
+
+bool read_number(std::string_view text, std::uint32_t& into) {
+  const auto* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, into);
+  return result.ec == std::errc{} && result.ptr == end;
+}
+
+bool read_abi(std::string_view text, plugin_manifest& into) {
+  const auto dot = text.find('.');
+  return dot != std::string_view::npos && read_number(text.substr(0, dot), into.abi_major) &&
+         read_number(text.substr(dot + 1), into.abi_minor);
+}
+
+/// Whoever may write the file may run code as us.
+expected<void> check_owner(const std::string& path, bool directory) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) != 0)
+    return {errc::not_found, std::strerror(errno)};
+  if (directory ? !S_ISDIR(found.st_mode) : !S_ISREG(found.st_mode))
+    return {errc::bad_format, directory ? "its folder is not a folder" : "not a regular file"};
+  if (found.st_uid != 0 && found.st_uid != ::geteuid())
+    return {errc::access_refused, std::string{directory ? "its folder" : "the file"} + " belongs to another user"};
+  // A sticky folder such as /tmp lets others add files but not replace ours.
+  if ((found.st_mode & S_IWOTH) != 0 && !(directory && (found.st_mode & S_ISVTX) != 0))
+    return {errc::access_refused, std::string{directory ? "its folder" : "the file"} + " may be written by everybody"};
+  return {};
+}
+
+expected<plugin_manifest> read_manifest(const std::string& path) {
+  std::error_code failed;
+  if (const auto size = std::filesystem::file_size(path, failed); failed || size > file_bytes_max)
+    return {errc::too_large, failed ? failed.message() : "larger than any plugin may be"};
+  std::ifstream file{path, std::ios::binary};
+  const std::string bytes{std::istreambuf_iterator<char>{file}, {}};
+  auto section = find_elf_section(bytes, SWITCHBOARD_MANIFEST_SECTION);
+  if (!section)
+    return section.error();
+  return parse_manifest(*section);
+}
+
+expected<void> check_type(const sb_entity_type& type) {
+  if (type.size < sizeof(sb_entity_type) || !is_name(type.type) || (type.service && !is_name(type.service)))
+    return {errc::bad_format, "an entity type has no proper size, name or service"};
+  const std::string name{type.type};
+  if (!type.open || !type.decide || !type.view || !type.close)
+    return {errc::bad_format, "type '" + name + "' lacks a function"};
+  if ((type.route_count && !type.routes) || (type.subscription_count && !type.subscriptions))
+    return {errc::bad_format, "type '" + name + "' counts routes or subscriptions it doesn't have"};
+  for (std::size_t index = 0; index < type.route_count; ++index)
+    if (auto good = check_route(type.routes[index]); !good)
+      return {errc::bad_format, "type '" + name + "': " + good.error().what};
+  for (std::size_t index = 0; index < type.subscription_count; ++index)
+    if (!type.subscriptions[index].event_type || !type.subscriptions[index].key)
+      return {errc::bad_format, "type '" + name + "': a subscription lacks its event type or key"};
+  return {};
+}
+
+expected<loaded_plugin> load_checked(const std::string& path) {
+  const auto folder = std::filesystem::path{path}.parent_path();
+  if (auto good = check_owner(folder.empty() ? "." : folder.string(), true); !good)
+    return good.error();
+  if (auto good = check_owner(path, false); !good)
+    return good.error();
+  auto manifest = read_manifest(path);
+  if (!manifest)
+    return manifest.error();
+  if (auto good = check_abi(manifest->abi_major, manifest->abi_minor); !good)
+    return good.error();
+  // RTLD_NOW: a missing symbol shows here and not in the middle of a call. Never closed.
+  const auto full = std::filesystem::absolute(path).string();
+  void* library = ::dlopen(full.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library)
+    return {errc::bad_format, ::dlerror()};
+  const auto entry = reinterpret_cast<sb_plugin_entry>(::dlsym(library, SWITCHBOARD_PLUGIN_ENTRY));
+  const auto* plugin = entry ? entry() : nullptr;
+  if (!plugin)
+    return {errc::bad_format, "it has no working " SWITCHBOARD_PLUGIN_ENTRY};
+  if (auto good = check_plugin(*plugin, *manifest); !good)
+    return good.error();
+  return loaded_plugin{std::move(*manifest), plugin};
+}
+
+} // namespace
+
+expected<plugin_manifest> parse_manifest(std::string_view text) {
+  plugin_manifest result;
+  bool has_abi = false;
+  while (!text.empty()) {
+    const auto end = std::min(text.find_first_of(std::string_view{"\n\0", 2}), text.size());
+    const auto line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    const auto equals = line.find('=');
+    if (equals == std::string_view::npos)
+      continue;
+    const auto key = line.substr(0, equals);
+    const auto value = line.substr(equals + 1);
+    if (key == "abi") {
+      if (!read_abi(value, result))
+        return {errc::bad_format, "its manifest says abi=" + std::string{value} + ", not two numbers"};
+      has_abi = true;
+    } else if (key == "name") {
+      result.name = value;
+    } else if (key == "version") {
+      result.version = value;
+    }
+  }
+  if (!has_abi || !is_name(result.name.c_str()) || result.version.empty())
+    return {errc::bad_format, "its manifest lacks abi, name or version"};
+  return result;
+}
+
+expected<void> check_abi(std::uint32_t major, std::uint32_t minor) {
+  if (major == SWITCHBOARD_ABI_MAJOR && minor <= SWITCHBOARD_ABI_MINOR)
+    return {};
+  return {errc::not_implemented, "built for ABI " + std::to_string(major) + "." + std::to_string(minor) +
+                                     ", this node speaks " + std::to_string(SWITCHBOARD_ABI_MAJOR) + "." +
+                                     std::to_string(SWITCHBOARD_ABI_MINOR)};
+}
+
+expected<void> check_plugin(const sb_plugin& what, const plugin_manifest& promised) {
+  if (what.size < sizeof(sb_plugin))
+    return {errc::bad_format, "its description is smaller than this ABI's"};
+  if (what.abi_major != promised.abi_major || what.abi_minor != promised.abi_minor || !what.name ||
+      promised.name != what.name)
+    return {errc::bad_format, "its description differs from its manifest"};
+  if (what.type_count == 0 || !what.types)
+    return {errc::bad_format, "it has no entity type"};
+  for (std::size_t index = 0; index < what.type_count; ++index) {
+    if (!what.types[index])
+      return {errc::bad_format, "an entity type is missing"};
+    if (auto good = check_type(*what.types[index]); !good)
+      return good;
+  }
+  return {};
+}
+
+expected<loaded_plugin> load_plugin(const std::string& path) {
+  auto result = load_checked(path);
+  if (!result)
+    return {result.error().code, "plugin " + path + ": " + result.error().what};
+  return result;
+}
+
+} // namespace switchboard::runtime

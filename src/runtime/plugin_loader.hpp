@@ -1,0 +1,42 @@
+// Loads plugins: shared objects that speak the C ABI of sdk/abi.h. Everything that can be known without running code of
+// the file is checked first: who owns it, who may write it, what its manifest says. A plugin is never unloaded, since
+// pointers into it live in entities.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/expected.hpp"
+#include "sdk/abi.h"
+
+namespace switchboard::runtime {
+
+/// What a plugin says of itself in its ELF section, readable without loading.
+struct plugin_manifest {
+  std::uint32_t abi_major = 0;
+  std::uint32_t abi_minor = 0;
+  std::string name;
+  std::string version;
+
+  friend bool operator==(const plugin_manifest&, const plugin_manifest&) = default;
+};
+
+/// Lines "key=value"; unknown keys are skipped. errc::bad_format names what is missing or wrong.
+expected<plugin_manifest> parse_manifest(std::string_view text);
+
+/// errc::not_implemented if this host can't serve a plugin of that ABI.
+expected<void> check_abi(std::uint32_t major, std::uint32_t minor);
+
+/// Checks what a loaded plugin describes: sizes, functions, names, routes. errc::bad_format.
+expected<void> check_plugin(const sb_plugin& what, const plugin_manifest& promised);
+
+struct loaded_plugin {
+  plugin_manifest manifest;
+  const sb_plugin* entry = nullptr; ///< lives as long as the process
+};
+
+/// Every refusal is one line: path and reason. Call before other threads run code of plugins.
+expected<loaded_plugin> load_plugin(const std::string& path);
+
+} // namespace switchboard::runtime

@@ -1,0 +1,280 @@
+// Map of this file: a delivery comes -- its request is checked -- it is handed to an entity or listed -- it is done.
+#include "runtime/service.hpp"
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+#include <caf/send.hpp>
+
+#include "base/ids.hpp"
+#include "broker/publisher.hpp"
+#include "messages/json_object.hpp"
+#include "messages/properties.hpp"
+#include "messages/service_names.hpp"
+#include "runtime/consumer_actor.hpp"
+#include "runtime/lister.hpp"
+#include "runtime/log.hpp"
+#include "runtime/replies.hpp"
+#include "runtime/route_table.hpp"
+
+namespace switchboard::runtime {
+
+namespace {
+
+using asked_for = switchboard::request; // CAF's actors have a member of that name
+
+class service final : public consumer_actor {
+public:
+  service(caf::actor_config& config, entity_hosts& hosts, const std::string& name, std::uint32_t prefetch)
+      : consumer_actor(config, hosts.node(),
+                       hosts.node().directory.enter("/services/" + name, "service", hosts.node().clock.now()),
+                       {{request_queue(name), {}, prefetch}, {request_queue_alias(name), {}, prefetch}}),
+        hosts_(hosts), name_(name), scope_(request_queue(name)), publisher_(hosts.node().broker),
+        seconds_(hosts.node().metrics.request_seconds.Add({{"service", name}}, duration_buckets())) {
+    for (const auto* type : hosts.types())
+      if (type->abi->service && name == type->abi->service)
+        routes_.add(*type->abi);
+  }
+
+  caf::behavior make_behavior() override {
+    return caf::message_handler{[this](const work_done& what) { on_done(what); }}.or_else(consumer_handlers());
+  }
+
+protected:
+  // -- a delivery comes -----------------------------------------------------------------------------------------------
+
+  void on_delivery(delivery what) override {
+    auto terms = terms_of(*what.item.message);
+    auto asked = decode_request(what.item.message->body());
+    if (!asked)
+      return answer_now(what, terms, "invalid", asked.error());
+    if (asked->message_id.empty())
+      asked->message_id = terms.message_id; // AMQP's own property, where the envelope has no room for it
+    terms.message_id = asked->message_id;
+    terms.dialect = asked->dialect;
+    terms.scope = terms.message_id.empty() ? std::string{} : scope_;
+    if (is_late(*asked))
+      return answer_now(what, terms, asked->method, {errc::timed_out, "the deadline had passed when it arrived"});
+    if (answer_repeat(what, terms, *asked))
+      return;
+    begin(std::move(what), std::move(terms), std::move(*asked));
+  }
+
+private:
+  struct waiting_delivery {
+    delivery from;
+    reply_terms terms;
+  };
+  /// One request and its repeats while it is at work.
+  struct job {
+    std::string method;
+    std::string message_id;
+    time_point begun{};
+    std::vector<waiting_delivery> deliveries; ///< the first is the one at work
+  };
+
+  reply_terms terms_of(const message& from) const {
+    reply_terms terms;
+    terms.domain = name_;
+    terms.persistent = from.persistent();
+    if (auto properties = glance_properties(from.properties())) {
+      terms.reply_to = properties->reply_to;
+      terms.correlation_id = properties->correlation_id;
+      terms.message_id = properties->message_id;
+    }
+    return terms;
+  }
+
+  // -- its request is checked -----------------------------------------------------------------------------------------
+
+  bool is_late(const asked_for& asked) const {
+    const auto header = asked.headers.find("deadline");
+    if (header == asked.headers.end() || !header->is_string())
+      return false;
+    const auto deadline = from_iso8601(header->get_ref<const std::string&>());
+    return deadline && *deadline < now();
+  }
+
+  /// True if the request was seen before: then the stored reply goes out again, or it waits for the one at work.
+  bool answer_repeat(const delivery& what, const reply_terms& terms, const asked_for& asked) {
+    if (terms.scope.empty())
+      return false;
+    if (const auto same = by_message_.find(terms.message_id); same != by_message_.end()) {
+      jobs_.find(same->second)->second.deliveries.push_back({what, terms});
+      return true;
+    }
+    auto stored = hosts_.store().find_reply(terms.scope, terms.message_id);
+    if (!stored || !*stored || (*stored)->expires <= now())
+      return false;
+    publish(terms, (*stored)->bytes);
+    count(asked.method, "repeat");
+    settle(what, broker::verdict::ack);
+    return true;
+  }
+
+  void begin(delivery what, reply_terms terms, asked_for asked) {
+    const auto [path, query] = split(asked.route);
+    const auto found = routes_.find(asked.method, path);
+    if (!found)
+      return answer_now(what, terms, asked.method,
+                        {errc::not_found, "no such route: " + asked.method + " " + std::string{path}});
+    if (found->route->target == SB_LIST)
+      return list(std::move(what), std::move(terms), std::move(asked), *found->type);
+    auto id = entity_id(*found, asked);
+    if (!id)
+      return answer_now(what, terms, asked.method, id.error());
+    auto work = work_of(asked, path, query, found->route->target == SB_CREATE);
+    work->answer = terms;
+    work->queue = what.queue->number;
+    work->at = what.item.at;
+    work->from = caf::actor_cast<caf::actor>(this);
+    work->token = add_job(std::move(what), terms, asked.method);
+    if (!hosts_.tell(found->type->type, *id, work))
+      on_done(
+          {work->token, false, 503,
+           std::make_shared<const std::string>(encode_error(terms, {errc::stopping, "the node is stopping"}, now()))});
+  }
+
+  static expected<std::string> entity_id(const route_table::match& found, const asked_for& asked) {
+    std::string id{found.id};
+    const char* field = nullptr;
+    if (found.route->target == SB_CREATE)
+      field = "id";
+    else if (found.route->target == SB_BY_BODY)
+      field = found.route->key;
+    if (field) {
+      const auto value = asked.body.is_object() ? asked.body.find(field) : asked.body.end();
+      if (asked.body.is_object() && value != asked.body.end() && value->is_string())
+        id = value->get<std::string>();
+      else if (found.route->target == SB_CREATE)
+        id = make_uuid();
+    }
+    if (!is_identity(id))
+      return {errc::bad_format, std::string{field ? field : "id"} + " must be an id"};
+    return id;
+  }
+
+  static entity_work_ptr work_of(const asked_for& asked, std::string_view path, std::string_view query, bool creates) {
+    auto work = std::make_shared<entity_work>();
+    work->may_create = creates;
+    work->what.kind = SB_REQUEST;
+    work->what.message_id = asked.message_id.empty() ? make_uuid() : asked.message_id;
+    work->what.customer_id = asked.customer_id();
+    work->what.name = asked.method;
+    work->what.route = path;
+    work->what.query = query;
+    if (!asked.headers.empty())
+      work->what.headers = dump(asked.headers);
+    if (!asked.body.is_null())
+      work->what.body = dump(asked.body);
+    return work;
+  }
+
+  // -- it is handed over ----------------------------------------------------------------------------------------------
+
+  std::uint64_t add_job(delivery what, reply_terms terms, std::string method) {
+    const auto token = ++tokens_;
+    if (!terms.scope.empty())
+      by_message_[terms.message_id] = token;
+    auto message_id = terms.scope.empty() ? std::string{} : terms.message_id;
+    job added{std::move(method), std::move(message_id), now(), {}};
+    added.deliveries.push_back({std::move(what), std::move(terms)});
+    jobs_.emplace(token, std::move(added));
+    return token;
+  }
+
+  /// A list reads the whole type from the store, so it runs beside the service, in an actor of its own.
+  void list(delivery what, reply_terms terms, asked_for asked, const sb_entity_type& type) {
+    const auto token = add_job(std::move(what), terms, asked.method);
+    system().spawn([self = caf::actor_cast<caf::actor>(this), token, terms = std::move(terms), asked = std::move(asked),
+                    &type, &hosts = hosts_] {
+      auto body = list_entities(hosts.store(), type, asked.customer_id(), split(asked.route).query);
+      const auto at = hosts.node().clock.now();
+      decision made;
+      if (body)
+        made.reply = decision::answer{200, dump(*body), {}, {}};
+      auto reply = body ? encode_answer(terms, made, at) : encode_error(terms, body.error(), at);
+      caf::anon_send<caf::message_priority::high>(self,
+                                                  work_done{token, false, body ? 200 : status_of(body.error().code),
+                                                            std::make_shared<const std::string>(std::move(reply))});
+    });
+  }
+
+  // -- it is done -----------------------------------------------------------------------------------------------------
+
+  void on_done(const work_done& what) {
+    auto found = jobs_.find(what.token);
+    if (found == jobs_.end())
+      return;
+    const auto finished = std::move(found->second);
+    jobs_.erase(found);
+    if (!finished.message_id.empty())
+      by_message_.erase(finished.message_id);
+    for (std::size_t index = 0; index < finished.deliveries.size(); ++index) {
+      const auto& [from, terms] = finished.deliveries[index];
+      // The entity has answered and deleted the first one in its commit; everything else is ours.
+      const bool settled = what.committed && index == 0;
+      if (!settled && what.reply)
+        publish(terms, *what.reply);
+      settle(from, settled ? broker::verdict::settled : broker::verdict::ack);
+    }
+    count(finished.method, std::to_string(what.status));
+    seconds_.Observe(std::chrono::duration<double>(now() - finished.begun).count());
+  }
+
+  void answer_now(const delivery& what, const reply_terms& terms, const std::string& method, const error& why) {
+    publish(terms, encode_error(terms, why, now()));
+    count(method, std::to_string(status_of(why.code)));
+    settle(what, broker::verdict::ack);
+  }
+
+  void publish(reply_terms terms, const std::string& encoded) {
+    if (terms.reply_to.empty())
+      return;
+    terms.persistent = false; // the request may be asked again
+    publisher_.begin();
+    publisher_.publish(reply_message(terms, encoded));
+    publisher_.take().send();
+  }
+
+  void count(const std::string& method, const std::string& status) {
+    auto& counter = counters_[{method, status}];
+    if (!counter)
+      counter = &node().metrics.requests.Add({{"service", name_}, {"method", method}, {"status", status}});
+    counter->Increment();
+  }
+
+  static prometheus::Histogram::BucketBoundaries duration_buckets() {
+    return {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5};
+  }
+
+  time_point now() const { return hosts_.node().clock.now(); }
+
+  entity_hosts& hosts_;
+  const std::string name_;
+  const std::string scope_; ///< of stored replies; the same for both queue names
+  route_table routes_;
+  broker::publisher publisher_;
+  std::unordered_map<std::uint64_t, job> jobs_;
+  std::unordered_map<std::string, std::uint64_t> by_message_;
+  std::uint64_t tokens_ = 0;
+  prometheus::Histogram& seconds_;
+  std::map<std::pair<std::string, std::string>, prometheus::Counter*> counters_; ///< status texts come from us alone
+};
+
+} // namespace
+
+caf::actor spawn_service(entity_hosts& hosts, const std::string& service_name, std::uint32_t prefetch) {
+  return hosts.node().system.spawn<service>(hosts, service_name, prefetch);
+}
+
+std::vector<std::string> services_of(const entity_hosts& hosts) {
+  std::vector<std::string> names;
+  for (const auto* type : hosts.types())
+    if (type->abi->service && std::find(names.begin(), names.end(), type->abi->service) == names.end())
+      names.emplace_back(type->abi->service);
+  return names;
+}
+
+} // namespace switchboard::runtime

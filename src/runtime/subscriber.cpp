@@ -1,0 +1,120 @@
+#include "runtime/subscriber.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/ids.hpp"
+#include "messages/json_object.hpp"
+#include "messages/service_names.hpp"
+#include "runtime/consumer_actor.hpp"
+#include "runtime/log.hpp"
+
+namespace switchboard::runtime {
+
+namespace {
+
+constexpr std::uint32_t prefetch = 1000;
+
+std::vector<std::string> sources_of(const sb_entity_type& type) {
+  std::vector<std::string> exchanges;
+  for (std::size_t index = 0; index < type.subscription_count; ++index) {
+    const std::string_view event{type.subscriptions[index].event_type};
+    auto exchange = event_exchange(event.substr(0, event.find('.')));
+    if (std::find(exchanges.begin(), exchanges.end(), exchange) == exchanges.end())
+      exchanges.push_back(std::move(exchange));
+  }
+  return exchanges;
+}
+
+class subscriber final : public consumer_actor {
+public:
+  subscriber(caf::actor_config& config, entity_hosts& hosts, const hosted_type& type)
+      : consumer_actor(config, hosts.node(),
+                       hosts.node().directory.enter("/subscribers/" + std::string{type.abi->type}, "subscriber",
+                                                    hosts.node().clock.now()),
+                       {{subscription_queue(type.abi->type), sources_of(*type.abi), prefetch}}),
+        hosts_(hosts), type_(*type.abi) {}
+
+  caf::behavior make_behavior() override {
+    return caf::message_handler{[this](const work_done& what) { on_done(what); }}.or_else(consumer_handlers());
+  }
+
+protected:
+  void on_delivery(delivery what) override {
+    const auto fact = decode_event(what.item.message->body());
+    if (!fact) {
+      log::warning("event_unreadable", {{"queue", queue_name(what.key)}, {"reason", fact.error().what}});
+      return settle(what, broker::verdict::ack); // it would not become readable by coming back
+    }
+    const auto id = told_entity(*fact);
+    if (id.empty())
+      return settle(what, broker::verdict::ack);
+    auto work = work_of(*fact);
+    work->queue = what.queue->number;
+    work->at = what.item.at;
+    work->from = caf::actor_cast<caf::actor>(this);
+    work->token = ++tokens_;
+    const auto token = work->token;
+    at_work_.emplace(token, std::move(what));
+    if (!hosts_.tell(type_.type, id, work))
+      give_back(token);
+  }
+
+private:
+  /// The entity that the subscription's key names; empty if there is none to tell.
+  std::string told_entity(const event& fact) const {
+    for (std::size_t index = 0; index < type_.subscription_count; ++index) {
+      const auto& subscription = type_.subscriptions[index];
+      if (fact.event_type != subscription.event_type || !fact.data.is_object())
+        continue;
+      const auto value = fact.data.find(subscription.key);
+      if (value != fact.data.end() && value->is_string() && is_identity(value->get_ref<const std::string&>()))
+        return value->get<std::string>();
+    }
+    return {};
+  }
+
+  static entity_work_ptr work_of(const event& fact) {
+    auto work = std::make_shared<entity_work>();
+    work->what.kind = SB_EVENT;
+    work->what.message_id = fact.event_id;
+    work->what.customer_id = fact.customer_id;
+    work->what.name = fact.event_type;
+    work->what.from_type = fact.resource_type;
+    work->what.from_id = fact.resource_id;
+    work->what.body = dump(fact.data);
+    return work;
+  }
+
+  void on_done(const work_done& what) {
+    auto found = at_work_.extract(what.token);
+    if (found.empty())
+      return;
+    // Refused for want of room: the queue keeps it and brings it again.
+    const bool again = !what.committed && what.status == status_of(errc::unavailable);
+    settle(found.mapped(), what.committed ? broker::verdict::settled
+                           : again        ? broker::verdict::requeue
+                                          : broker::verdict::ack);
+  }
+
+  /// The hosts are closed: the event stays in the queue for the next start.
+  void give_back(std::uint64_t token) {
+    auto found = at_work_.extract(token);
+    settle(found.mapped(), broker::verdict::requeue);
+  }
+
+  entity_hosts& hosts_;
+  const sb_entity_type& type_;
+  std::unordered_map<std::uint64_t, delivery> at_work_;
+  std::uint64_t tokens_ = 0;
+};
+
+} // namespace
+
+std::string subscription_queue(const std::string& type) { return "switchboard." + type + ".subscribe"; }
+
+caf::actor spawn_subscriber(entity_hosts& hosts, const hosted_type& type) {
+  return hosts.node().system.spawn<subscriber>(hosts, type);
+}
+
+} // namespace switchboard::runtime

@@ -1,0 +1,243 @@
+#include "store/lmdb_files.hpp"
+
+#include <cerrno>
+
+namespace switchboard::store {
+
+namespace {
+
+constexpr unsigned readers_max = 512; ///< read transactions at the same time; a read takes microseconds
+
+MDB_val to_val(std::string_view bytes) noexcept { return {bytes.size(), const_cast<char*>(bytes.data())}; }
+
+std::string_view to_view(const MDB_val& val) noexcept { return {static_cast<const char*>(val.mv_data), val.mv_size}; }
+
+errc kind_of(int code) noexcept {
+  switch (code) {
+  case MDB_CORRUPTED:
+  case MDB_PAGE_NOTFOUND:
+  case MDB_INVALID:
+  case MDB_PANIC:
+    return errc::corrupt;
+  case MDB_VERSION_MISMATCH:
+    return errc::precondition_failed;
+  default:
+    return errc::io_failed;
+  }
+}
+
+} // namespace
+
+error to_error(int code, const lmdb_files& where) {
+  if (code == MDB_MAP_FULL)
+    return {errc::io_failed,
+            "store full: map_bytes_max " + std::to_string(where.map_bytes_max()) + " reached in " + where.directory()};
+  return {kind_of(code), where.directory() + "/data.mdb: " + mdb_strerror(code)};
+}
+
+// -- write_txn
+
+write_txn::write_txn(lmdb_files& files) : files_(files) { failed(mdb_txn_begin(files.env_, nullptr, 0, &txn_)); }
+
+write_txn::~write_txn() {
+  if (txn_)
+    mdb_txn_abort(txn_);
+}
+
+bool write_txn::failed(int code) noexcept {
+  if (code != 0 && code_ == 0)
+    code_ = code;
+  return code != 0;
+}
+
+MDB_cursor* write_txn::cursor(table of) {
+  auto& kept = cursors_[static_cast<std::size_t>(of)];
+  if (code_ == 0 && !kept)
+    failed(mdb_cursor_open(txn_, files_.dbi(of), &kept));
+  return code_ == 0 ? kept : nullptr;
+}
+
+void write_txn::put(table into, std::string_view key, std::string_view value) {
+  auto* at = cursor(into);
+  auto k = to_val(key);
+  auto v = to_val(value);
+  if (at)
+    failed(mdb_cursor_put(at, &k, &v, 0));
+}
+
+char* write_txn::reserve(table into, std::string_view key, std::size_t value_bytes) {
+  auto* at = cursor(into);
+  auto k = to_val(key);
+  MDB_val v{value_bytes, nullptr};
+  if (!at || failed(mdb_cursor_put(at, &k, &v, MDB_RESERVE)))
+    return nullptr;
+  return static_cast<char*>(v.mv_data);
+}
+
+void write_txn::erase(table from, std::string_view key) {
+  if (get(from, key))
+    failed(mdb_cursor_del(cursor(from), 0));
+}
+
+std::optional<std::string_view> write_txn::get(table from, std::string_view key) {
+  auto* at = cursor(from);
+  auto k = to_val(key);
+  MDB_val v{};
+  if (!at)
+    return std::nullopt;
+  const int code = mdb_cursor_get(at, &k, &v, MDB_SET);
+  if (code == MDB_NOTFOUND || failed(code))
+    return std::nullopt;
+  return to_view(v);
+}
+
+std::optional<write_txn::entry> write_txn::first(table in, std::string_view from) {
+  auto* at = cursor(in);
+  auto k = to_val(from);
+  MDB_val v{};
+  if (!at)
+    return std::nullopt;
+  const int code = mdb_cursor_get(at, &k, &v, MDB_SET_RANGE);
+  if (code == MDB_NOTFOUND || failed(code))
+    return std::nullopt;
+  return entry{to_view(k), to_view(v)};
+}
+
+std::uint64_t write_txn::bytes_used() {
+  std::uint64_t pages = 2 + 1; // two meta pages and the directory of tables
+  MDB_stat one{};
+  for (const auto dbi : files_.tables_)
+    if (code_ == 0 && !failed(mdb_stat(txn_, dbi, &one)))
+      pages += one.ms_branch_pages + one.ms_leaf_pages + one.ms_overflow_pages;
+  return pages * one.ms_psize;
+}
+
+expected<void> write_txn::commit() {
+  if (code_ == 0) {
+    failed(mdb_txn_commit(txn_));
+    txn_ = nullptr;
+  }
+  if (code_ != 0)
+    return to_error(code_, files_);
+  return {};
+}
+
+// -- read_txn
+
+read_txn::read_txn(lmdb_files& files) : files_(files), txn_(files.take_reader()) {
+  code_ = txn_ ? mdb_txn_renew(txn_) : mdb_txn_begin(files.env_, nullptr, MDB_RDONLY, &txn_);
+  if (code_ != 0 && txn_) {
+    mdb_txn_abort(txn_);
+    txn_ = nullptr;
+  }
+}
+
+read_txn::~read_txn() {
+  if (!txn_)
+    return;
+  mdb_txn_reset(txn_);
+  files_.give_reader(txn_);
+}
+
+std::optional<std::string_view> read_txn::get(table from, std::string_view key) {
+  if (code_ != 0)
+    return std::nullopt;
+  auto k = to_val(key);
+  MDB_val v{};
+  const int code = mdb_get(txn_, files_.dbi(from), &k, &v);
+  if (code == 0)
+    return to_view(v);
+  if (code != MDB_NOTFOUND)
+    code_ = code;
+  return std::nullopt;
+}
+
+// -- read_cursor
+
+read_cursor::read_cursor(read_txn& txn, table of) : txn_(txn) {
+  if (txn_.code_ == 0)
+    txn_.code_ = mdb_cursor_open(txn_.txn_, txn_.files_.dbi(of), &cursor_);
+}
+
+read_cursor::~read_cursor() {
+  if (cursor_)
+    mdb_cursor_close(cursor_);
+}
+
+bool read_cursor::move(std::string_view from, MDB_cursor_op how) {
+  if (txn_.code_ != 0)
+    return false;
+  auto k = to_val(from);
+  MDB_val v{};
+  const int code = mdb_cursor_get(cursor_, &k, &v, how);
+  if (code == 0) {
+    key_ = to_view(k);
+    value_ = to_view(v);
+    return true;
+  }
+  if (code != MDB_NOTFOUND)
+    txn_.code_ = code;
+  return false;
+}
+
+// -- lmdb_files
+
+expected<std::unique_ptr<lmdb_files>> lmdb_files::open(const std::string& directory, std::uint64_t map_bytes_max,
+                                                       bool sync) {
+  std::unique_ptr<lmdb_files> files{new lmdb_files{directory}};
+  if (const int code = files->start(map_bytes_max, sync))
+    return to_error(code, *files);
+  return files;
+}
+
+int lmdb_files::start(std::uint64_t map_bytes_max, bool sync) {
+  constexpr std::uint64_t page = 4096;
+  map_bytes_max_ = (map_bytes_max + page - 1) / page * page;
+  if (const int code = mdb_env_create(&env_))
+    return code;
+  if (const int code = mdb_env_set_mapsize(env_, map_bytes_max_))
+    return code;
+  if (const int code = mdb_env_set_maxdbs(env_, table_count))
+    return code;
+  if (const int code = mdb_env_set_maxreaders(env_, readers_max))
+    return code;
+  // NOTLS: a read transaction belongs to whoever holds it, not to a thread, so the pool may hand it round.
+  if (const int code = mdb_env_open(env_, directory_.c_str(), MDB_NOTLS | (sync ? 0u : MDB_NOSYNC), 0600))
+    return code;
+  return open_tables();
+}
+
+int lmdb_files::open_tables() {
+  MDB_txn* txn = nullptr;
+  if (const int code = mdb_txn_begin(env_, nullptr, 0, &txn))
+    return code;
+  for (std::size_t i = 0; i < table_count; ++i)
+    if (const int code = mdb_dbi_open(txn, table_names[i], MDB_CREATE, &tables_[i])) {
+      mdb_txn_abort(txn);
+      return code;
+    }
+  return mdb_txn_commit(txn);
+}
+
+lmdb_files::~lmdb_files() {
+  for (auto* reader : readers_)
+    mdb_txn_abort(reader);
+  if (env_)
+    mdb_env_close(env_);
+}
+
+MDB_txn* lmdb_files::take_reader() {
+  const std::lock_guard hold{mutex_};
+  if (readers_.empty())
+    return nullptr;
+  auto* last = readers_.back();
+  readers_.pop_back();
+  return last;
+}
+
+void lmdb_files::give_reader(MDB_txn* finished) {
+  const std::lock_guard hold{mutex_};
+  readers_.push_back(finished);
+}
+
+} // namespace switchboard::store

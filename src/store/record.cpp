@@ -1,0 +1,273 @@
+#include "store/record.hpp"
+
+#include <zlib.h>
+
+#include <cstring>
+
+#include "messages/wire.hpp"
+
+namespace switchboard::store {
+
+namespace {
+
+constexpr std::size_t message_head_bytes = 1 + 1 + 1 + 4; // persistent, sizes of exchange, routing key, properties
+
+std::uint32_t checksum(std::string_view key, std::string_view payload) noexcept {
+  auto sum = crc32_z(0, reinterpret_cast<const Bytef*>(key.data()), key.size());
+  // zlib takes a null pointer as the wish for a fresh sum.
+  if (!payload.empty())
+    sum = crc32_z(sum, reinterpret_cast<const Bytef*>(payload.data()), payload.size());
+  return static_cast<std::uint32_t>(sum);
+}
+
+void store_number(char* to, std::uint32_t value) noexcept {
+  for (int i = 3; i >= 0; --i, value >>= 8)
+    to[i] = static_cast<char>(value & 0xff);
+}
+
+void put_time(std::string& out, time_point at) {
+  wire::put(out, static_cast<std::uint64_t>(at.time_since_epoch().count()));
+}
+
+time_point read_time(wire::reader& in) noexcept {
+  return time_point{milliseconds{static_cast<std::int64_t>(in.number<std::uint64_t>())}};
+}
+
+std::string read_text(wire::reader& in) { return std::string{in.long_string()}; }
+
+/// Reads the payload by `read` and accepts it only if that used it up.
+template <class Record, class Read>
+std::optional<Record> decode(std::string_view key, std::string_view value, Read read) {
+  const auto payload = unseal(key, value);
+  if (!payload)
+    return std::nullopt;
+  wire::reader in{*payload};
+  Record record = read(in);
+  if (!in.ok() || !in.done())
+    return std::nullopt;
+  return record;
+}
+
+} // namespace
+
+void sealer::begin() { buffer_.assign(seal_bytes, '\0'); }
+
+std::string_view sealer::finish(std::string_view key) {
+  store_number(buffer_.data(), checksum(key, std::string_view{buffer_}.substr(seal_bytes)));
+  return buffer_;
+}
+
+// Entity, reply and timer begin with the time their index is sorted by: see indexed_time.
+
+std::string_view sealer::seal(std::string_view key, const entity_record& record) {
+  begin();
+  put_time(buffer_, record.created);
+  put_time(buffer_, record.updated);
+  wire::put(buffer_, record.state_version);
+  wire::put(buffer_, record.sequence);
+  wire::put(buffer_, record.epoch);
+  wire::put_long_string(buffer_, record.type);
+  wire::put_long_string(buffer_, record.id);
+  wire::put_long_string(buffer_, record.customer_id);
+  wire::put_long_string(buffer_, record.state);
+  return finish(key);
+}
+
+std::string_view sealer::seal(std::string_view key, const journal_record& record) {
+  begin();
+  put_time(buffer_, record.at);
+  wire::put(buffer_, record.sequence);
+  wire::put(buffer_, record.epoch);
+  wire::put_long_string(buffer_, record.type);
+  wire::put_long_string(buffer_, record.id);
+  wire::put_long_string(buffer_, record.bytes);
+  return finish(key);
+}
+
+std::string_view sealer::seal(std::string_view key, const reply_record& record) {
+  begin();
+  put_time(buffer_, record.expires);
+  wire::put_long_string(buffer_, record.scope);
+  wire::put_long_string(buffer_, record.message_id);
+  wire::put_long_string(buffer_, record.bytes);
+  return finish(key);
+}
+
+std::string_view sealer::seal(std::string_view key, const timer_record& record) {
+  begin();
+  put_time(buffer_, record.due);
+  wire::put(buffer_, record.epoch);
+  wire::put_long_string(buffer_, record.type);
+  wire::put_long_string(buffer_, record.id);
+  wire::put_long_string(buffer_, record.name);
+  wire::put_long_string(buffer_, record.payload);
+  return finish(key);
+}
+
+std::string_view sealer::seal(std::string_view key, const outbox_record& record) {
+  begin();
+  wire::put(buffer_, record.number);
+  wire::put(buffer_, record.epoch);
+  wire::put_long_string(buffer_, record.bytes);
+  return finish(key);
+}
+
+std::string_view sealer::seal(std::string_view key, const batch::topology_put& record) {
+  begin();
+  wire::put_long_string(buffer_, record.key);
+  wire::put_long_string(buffer_, record.bytes);
+  return finish(key);
+}
+
+std::string_view sealer::seal(std::string_view key, std::uint64_t number) {
+  begin();
+  wire::put(buffer_, number);
+  return finish(key);
+}
+
+std::string_view sealer::seal(std::string_view key) {
+  begin();
+  return finish(key);
+}
+
+std::optional<std::string_view> unseal(std::string_view key, std::string_view value) noexcept {
+  wire::reader in{value};
+  const auto sum = in.number<std::uint32_t>();
+  if (!in.ok())
+    return std::nullopt;
+  const auto payload = value.substr(seal_bytes);
+  if (checksum(key, payload) != sum)
+    return std::nullopt;
+  return payload;
+}
+
+std::optional<entity_record> decode_entity(std::string_view key, std::string_view value) {
+  return decode<entity_record>(key, value, [](wire::reader& in) {
+    entity_record record;
+    record.created = read_time(in);
+    record.updated = read_time(in);
+    record.state_version = in.number<std::uint32_t>();
+    record.sequence = in.number<std::uint64_t>();
+    record.epoch = in.number<std::uint64_t>();
+    record.type = read_text(in);
+    record.id = read_text(in);
+    record.customer_id = read_text(in);
+    record.state = read_text(in);
+    return record;
+  });
+}
+
+std::optional<journal_record> decode_journal(std::string_view key, std::string_view value) {
+  return decode<journal_record>(key, value, [](wire::reader& in) {
+    journal_record record;
+    record.at = read_time(in);
+    record.sequence = in.number<std::uint64_t>();
+    record.epoch = in.number<std::uint64_t>();
+    record.type = read_text(in);
+    record.id = read_text(in);
+    record.bytes = read_text(in);
+    return record;
+  });
+}
+
+std::optional<reply_record> decode_reply(std::string_view key, std::string_view value) {
+  return decode<reply_record>(key, value, [](wire::reader& in) {
+    reply_record record;
+    record.expires = read_time(in);
+    record.scope = read_text(in);
+    record.message_id = read_text(in);
+    record.bytes = read_text(in);
+    return record;
+  });
+}
+
+std::optional<timer_record> decode_timer(std::string_view key, std::string_view value) {
+  return decode<timer_record>(key, value, [](wire::reader& in) {
+    timer_record record;
+    record.due = read_time(in);
+    record.epoch = in.number<std::uint64_t>();
+    record.type = read_text(in);
+    record.id = read_text(in);
+    record.name = read_text(in);
+    record.payload = read_text(in);
+    return record;
+  });
+}
+
+std::optional<outbox_record> decode_outbox(std::string_view key, std::string_view value) {
+  return decode<outbox_record>(key, value, [](wire::reader& in) {
+    outbox_record record;
+    record.number = in.number<std::uint64_t>();
+    record.epoch = in.number<std::uint64_t>();
+    record.bytes = read_text(in);
+    return record;
+  });
+}
+
+std::optional<batch::topology_put> decode_topology(std::string_view key, std::string_view value) {
+  return decode<batch::topology_put>(key, value, [](wire::reader& in) {
+    batch::topology_put record;
+    record.key = read_text(in);
+    record.bytes = read_text(in);
+    return record;
+  });
+}
+
+std::optional<std::uint64_t> decode_number(std::string_view key, std::string_view value) {
+  return decode<std::uint64_t>(key, value, [](wire::reader& in) { return in.number<std::uint64_t>(); });
+}
+
+std::optional<stored_message> decode_message(std::string_view key, std::string_view value) {
+  const auto payload = unseal(key, value);
+  if (!payload)
+    return std::nullopt;
+  wire::reader place{key};
+  stored_message found;
+  found.queue = place.number<std::uint64_t>();
+  found.at = place.number<std::uint64_t>();
+  wire::reader in{*payload};
+  const bool persistent = in.number<std::uint8_t>() != 0;
+  const auto exchange_size = in.number<std::uint8_t>();
+  const auto routing_key_size = in.number<std::uint8_t>();
+  const auto properties_size = in.number<std::uint32_t>();
+  const auto exchange = in.bytes(exchange_size);
+  const auto routing_key = in.bytes(routing_key_size);
+  const auto properties = in.bytes(properties_size);
+  if (!in.ok() || !place.ok())
+    return std::nullopt;
+  const auto body_at = message_head_bytes + exchange_size + routing_key_size + properties_size;
+  found.message = make_message(exchange, routing_key, properties, payload->substr(body_at), persistent);
+  return found;
+}
+
+std::optional<time_point> indexed_time(std::string_view key, std::string_view value) noexcept {
+  const auto payload = unseal(key, value);
+  if (!payload)
+    return std::nullopt;
+  wire::reader in{*payload};
+  const auto at = read_time(in);
+  return in.ok() ? std::optional{at} : std::nullopt;
+}
+
+std::size_t message_value_bytes(const message& of) noexcept {
+  return seal_bytes + message_head_bytes + of.exchange().size() + of.routing_key().size() + of.properties().size() +
+         of.body().size();
+}
+
+void write_message(std::string_view key, const message& from, char* to) noexcept {
+  char* at = to + seal_bytes;
+  *at++ = from.persistent() ? 1 : 0;
+  *at++ = static_cast<char>(from.exchange().size());
+  *at++ = static_cast<char>(from.routing_key().size());
+  store_number(at, static_cast<std::uint32_t>(from.properties().size()));
+  at += 4;
+  for (const auto part : {from.exchange(), from.routing_key(), from.properties(), from.body()}) {
+    if (!part.empty())
+      std::memcpy(at, part.data(), part.size());
+    at += part.size();
+  }
+  const auto* payload = to + seal_bytes;
+  store_number(to, checksum(key, {payload, static_cast<std::size_t>(at - payload)}));
+}
+
+} // namespace switchboard::store

@@ -1,0 +1,117 @@
+#include "bridges/amqp/amqp_unacked.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "bridges/amqp/amqp_channel.hpp"
+#include "bridges/amqp/amqp_confirms.hpp"
+
+namespace switchboard::amqp {
+namespace {
+
+struct range {
+  const consumer* from;
+  broker::delivery_number first, last;
+  friend bool operator==(const range&, const range&) = default;
+};
+
+class delivery_tags : public testing::Test {
+protected:
+  std::vector<range> take(std::uint64_t tag, bool multiple) {
+    std::vector<settled_range> out;
+    known = tags.take(tag, multiple, out);
+    std::vector<range> result;
+    for (const auto& at : out)
+      result.push_back({at.from, at.first, at.last});
+    return result;
+  }
+  unacked tags;
+  consumer x, y;
+  bool known = false;
+};
+
+TEST_F(delivery_tags, count_up_from_one_with_and_without_acks) {
+  EXPECT_EQ(tags.add(nullptr, 1), 1u);
+  EXPECT_EQ(tags.add(&x, 1), 2u);
+  EXPECT_EQ(tags.add(nullptr, 2), 3u);
+  EXPECT_EQ(tags.size(), 1u);
+}
+
+TEST_F(delivery_tags, settle_as_ranges_per_consumer_in_tag_order) {
+  tags.add(&x, 1);
+  tags.add(&x, 2);
+  tags.add(&y, 1);
+  tags.add(&x, 3);
+  EXPECT_THAT(take(0, true), testing::ElementsAre(range{&x, 1, 2}, range{&y, 1, 1}, range{&x, 3, 3}));
+  EXPECT_EQ(tags.size(), 0u);
+}
+
+TEST_F(delivery_tags, are_unknown_when_settled_never_sent_or_of_a_no_ack_delivery) {
+  tags.add(&x, 1);
+  tags.add(nullptr, 1);
+  tags.add(&x, 2);
+  take(1, false);
+  EXPECT_TRUE(known);
+  for (const std::uint64_t tag : {0u, 1u, 2u, 9u}) {
+    take(tag, false);
+    EXPECT_FALSE(known) << tag;
+  }
+  take(9, true);
+  EXPECT_FALSE(known);
+  EXPECT_THAT(take(3, true), testing::ElementsAre(range{&x, 2, 2}));
+  take(0, true); // all of nothing is fine
+  EXPECT_TRUE(known);
+}
+
+TEST_F(delivery_tags, are_found_among_any_settled_before_while_one_is_never_settled) {
+  constexpr std::uint64_t many = 5000;
+  for (std::uint64_t number = 1; number <= many; ++number)
+    tags.add(&x, number);
+  for (std::uint64_t tag = 2; tag <= many; tag += 2) { // every other one, so that gaps are closed up on the way
+    EXPECT_THAT(take(tag, false), testing::ElementsAre(range{&x, tag, tag}));
+    take(tag, false);
+    EXPECT_FALSE(known) << tag;
+  }
+  EXPECT_EQ(tags.size(), many / 2);
+  for (std::uint64_t tag = 3; tag <= many; tag += 2)
+    EXPECT_THAT(take(tag, false), testing::ElementsAre(range{&x, tag, tag}));
+  EXPECT_EQ(tags.add(&y, 1), many + 1);
+  EXPECT_THAT(take(many + 1, true), testing::ElementsAre(range{&x, 1, 1}, range{&y, 1, 1}));
+}
+
+TEST(publish_batches, forget_a_channel_but_not_what_it_waits_for) {
+  confirms batches;
+  std::vector<std::uint64_t> acked;
+  const auto first = batches.next_token();
+  batches.open(1, 100, {{1, 10}, {2, 3}});
+  batches.forget(1);
+  batches.finish([&](const confirms::mark& at) { acked.push_back(at.up_to); });
+  EXPECT_EQ(batches.bytes(), 100u);
+  batches.step(first);
+  batches.finish([&](const confirms::mark& at) { acked.push_back(at.up_to); });
+  EXPECT_THAT(acked, testing::ElementsAre(3u));
+}
+
+TEST(publish_batches, finish_in_order_whatever_order_their_parts_come_in) {
+  confirms batches;
+  std::vector<std::uint64_t> acked;
+  const auto finish = [&] { batches.finish([&](const confirms::mark& at) { acked.push_back(at.up_to); }); };
+  const auto first = batches.next_token();
+  batches.open(2, 100, {{1, 10}});
+  const auto second = batches.next_token();
+  batches.open(1, 50, {{1, 20}, {2, 5}});
+  EXPECT_EQ(batches.bytes(), 150u);
+  batches.step(second);
+  finish();
+  EXPECT_THAT(acked, testing::IsEmpty());
+  batches.step(first);
+  batches.step(first);
+  batches.step(first); // once too often: ignored
+  finish();
+  EXPECT_THAT(acked, testing::ElementsAre(10u, 20u, 5u));
+  EXPECT_EQ(batches.bytes(), 0u);
+  EXPECT_TRUE(batches.empty());
+}
+
+} // namespace
+} // namespace switchboard::amqp

@@ -1,0 +1,57 @@
+#include "node/cli_print.hpp"
+
+#include <gtest/gtest.h>
+
+namespace switchboard::node {
+namespace {
+
+TEST(cli_print, an_event_is_one_readable_line) {
+  const auto frame = json::parse(R"({"event":"call.answered","topic":"customer_id:1:call:7","event_id":"e",
+    "event_type":"call.answered","timestamp":"2026-01-20T12:00:01.123Z","customer_id":"1","resource_type":"call",
+    "resource_id":"7","data":{"id":"7","customer_id":"1","status":"progressing","source":{"type":"tel","target":"+1555"},
+    "ring_ms":1200,"note":"two words","empty":"","gone":null,"held":false,"list":[1],"tm_create":"2026"}})");
+  EXPECT_EQ(event_line(frame),
+            R"(12:00:01.123 call.answered call=7 status=progressing source=+1555 note="two words" ring_ms=1200)");
+}
+
+TEST(cli_print, a_frame_without_its_fields_still_prints) {
+  EXPECT_EQ(event_line(json::parse(R"({"event":"call.created"})")), "--:--:--.--- call.created");
+  EXPECT_EQ(event_line(json::parse(R"({"event":7,"timestamp":[],"data":3})")), "--:--:--.--- ");
+}
+
+TEST(cli_print, an_object_becomes_rows_in_a_fixed_order) {
+  EXPECT_EQ(to_people(json::parse(
+                R"({"z":1,"status":"ringing","id":"7","flag":true,"none":null,"address":{"target":"+1"}})")),
+            "id       7\nstatus   ringing\naddress  +1\nflag     true\nz        1\n");
+}
+
+TEST(cli_print, a_list_becomes_a_table) {
+  const auto list = json::parse(R"([{"id":"1","name":"Änne","status":"away"},{"id":"22","name":"Bo"}])");
+  EXPECT_EQ(to_people(list), "id  name  status\n1   Änne  away\n22  Bo    -\n");
+  EXPECT_EQ(to_people({{"result", list}, {"next_page_token", "t"}}),
+            "id  name  status\n1   Änne  away\n22  Bo    -\nnext_page_token  t\n");
+  EXPECT_EQ(to_people(json::array()), "none\n");
+  EXPECT_EQ(to_people({{"result", json::array()}}), "none\n");
+  EXPECT_EQ(to_people({{"actors", list}, {"total", 2}}), "id  name  status\n1   Änne  away\n22  Bo    -\ntotal  2\n");
+  EXPECT_EQ(to_people({{"id", "7"}, {"participants", list}}).substr(0, 16), "id            7\n")
+      << "one thing with a list";
+  EXPECT_EQ(to_people({{"id", "7"}, {"agents", {{{"agent_id", "ann"}}, {{"agent_id", "bo"}}}}}),
+            "id      7\nagents  ann,bo\n");
+  EXPECT_EQ(to_people(nullptr), "done\n");
+}
+
+TEST(cli_print, names_from_outside_cannot_steer_the_terminal) {
+  const auto text = to_people({{"name", "a\x1b[2Jb\nc"}});
+  EXPECT_EQ(text, "name  a?[2Jb?c\n");
+  EXPECT_EQ(event_line({{"event", "x\x07.y"}}).find('\x07'), std::string::npos);
+}
+
+TEST(cli_print, an_error_says_status_reason_and_message) {
+  const auto body = json::parse(R"({"error":{"status":404,"reason":"NOT_FOUND","message":"no such call"}})");
+  EXPECT_EQ(error_line(404, body), "404 NOT_FOUND: no such call");
+  EXPECT_EQ(error_line(502, "<html>"), "502");
+  EXPECT_EQ(error_line(500, {{"error", "text"}}), "500");
+}
+
+} // namespace
+} // namespace switchboard::node

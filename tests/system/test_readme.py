@@ -1,0 +1,77 @@
+"""The README's own commands, as they stand there: a first call, and the queue flow by command line alone."""
+
+import os
+import re
+import shlex
+import subprocess
+
+from conftest import BINARY, DEADLINE_S, ROOT, Lines
+
+README = (ROOT / "README.md").read_text()
+
+
+def commands(heading):
+    """The `switchboard …` lines below a heading, comments cut; `tail &` is the caller's to start."""
+    section = README.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    lines = re.findall(r"^    switchboard ([^#\n]*)", section, re.M)
+    return [shlex.split(line) for line in lines if not line.startswith("tail")]
+
+
+def in_any_order(tail, wanted):
+    while wanted:
+        line = tail.line(str(wanted), lambda line: any(w in line for w in wanted))
+        wanted.remove(next(w for w in wanted if w in line))
+
+
+class Terminal:
+    def __init__(self, node):
+        self.environment = {"SWITCHBOARD_CONFIG": str(ROOT / "config/standalone.toml"),
+                            "SWITCHBOARD_HTTP": f"http://127.0.0.1:{node.http}",
+                            "SWITCHBOARD_ADMIN": f"http://127.0.0.1:{node.admin}",
+                            "SWITCHBOARD_TOKEN": node.token("demo")}
+
+    def run(self, arguments):
+        done = subprocess.run([str(BINARY), *arguments], capture_output=True, text=True, timeout=DEADLINE_S,
+                              env={**os.environ, **self.environment})
+        assert done.returncode == 0, f"switchboard {shlex.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def tail(self):
+        return Lines([str(BINARY), "tail"], env=self.environment)
+
+
+def test_the_first_call(node):
+    terminal = Terminal(node)
+    tail = terminal.tail()
+    try:
+        tail.line("it says it is subscribed", lambda line: line)
+        create, show, hangup = commands("A call in a minute")
+        terminal.run(create)
+        for event in ("call.created", "call.ringing", "call.answered"):
+            tail.line(event, lambda line: event in line and "first" in line)
+        assert "progressing" in terminal.run(show)
+        terminal.run(hangup)
+        tail.line("call.ended", lambda line: "call.ended" in line and "first" in line)
+    finally:
+        tail.stop()
+
+
+def test_the_queue_flow(node):
+    terminal = Terminal(node)
+    tail = terminal.tail()
+    try:
+        tail.line("it says it is subscribed", lambda line: line)
+        *setup, hangup = commands("A queue, by command line alone")
+        for command in setup:
+            terminal.run(command)
+        for event in ("queue.caller_joined", "queue.offered", "queue.answered"):
+            tail.line(event, lambda line: event in line)
+        # The conference's events and the queue's own come from two actors: in any order among each other.
+        wanted = ["queue.connected", "conference.participant_joined", "conference.participant_joined"]
+        in_any_order(tail, wanted)
+        terminal.run(hangup)
+        wanted = ["queue.serviced", "queue.wrap_up"]
+        in_any_order(tail, wanted)
+        tail.line("the agent is back", lambda line: "agent.status_change" in line and "available" in line)
+    finally:
+        tail.stop()
