@@ -9,6 +9,7 @@ function(switchboard_tests name folder)
   target_include_directories(${name}_test PRIVATE "${CMAKE_SOURCE_DIR}")
   target_compile_definitions(${name}_test PRIVATE SWITCHBOARD_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
     SWITCHBOARD_PLUGIN_DIR="${CMAKE_BINARY_DIR}/plugins")
+  target_compile_options(${name}_test PRIVATE -O1) # compiled more often than run
   target_link_libraries(${name}_test PRIVATE ${ARGN} GTest::gtest GTest::gmock GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name}_test)
   set_tests_properties(${name} PROPERTIES TIMEOUT 300)

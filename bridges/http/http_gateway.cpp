@@ -24,7 +24,6 @@ namespace {
 
 /// The RPC client answers within its own timeout; this much later it counts as broken.
 constexpr std::chrono::seconds grace{2};
-constexpr std::string_view websocket_path = "/ws";
 
 class waiter final : public broker::pinned_actor {
 public:

@@ -10,6 +10,9 @@
 
 namespace switchboard::http {
 
+/// Where a WebSocket client asks for its upgrade; nothing else is served there.
+inline constexpr std::string_view websocket_path = "/ws";
+
 using header_list = std::vector<std::pair<std::string, std::string>>;
 
 struct http_request {

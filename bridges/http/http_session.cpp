@@ -25,7 +25,6 @@ namespace {
 
 constexpr std::size_t read_bytes = 4096;
 constexpr std::size_t idle_buffer_bytes_max = 16'384; // what a quiet connection may keep
-constexpr std::string_view websocket_path = "/ws";
 /// After a refusal the client may still be sending: read that away, so that the answer is not lost to a reset.
 constexpr std::chrono::seconds linger_timeout{2};
 constexpr std::size_t linger_bytes_max = 8u << 20;

@@ -82,7 +82,7 @@ namespace {
 
 using wire::reader;
 
-const error cut_off{errc::bad_format, "field table is cut off"};
+const error table_cut_off{errc::bad_format, "field table is cut off"};
 
 /// Reads tables and keeps the first error. Recursion is bounded by field_depth_max; a nested length is checked against
 /// the bytes at hand before anything inside is read, so no length of the wire ever becomes an allocation.
@@ -128,7 +128,7 @@ private:
     const auto letter = static_cast<char>(in.number<std::uint8_t>());
     auto read = in.ok() ? typed(letter, in, depth) : field_value{};
     if (!in.ok())
-      fail(cut_off);
+      fail(table_cut_off);
     return read;
   }
 

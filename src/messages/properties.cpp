@@ -13,7 +13,7 @@ namespace {
 constexpr std::uint8_t persistent_mode = 2;
 constexpr unsigned unknown_flags = 0b11;
 
-const error cut_off{errc::bad_format, "property list is cut off"};
+const error list_cut_off{errc::bad_format, "property list is cut off"};
 const error left_over{errc::bad_format, "bytes left over after the property list"};
 const error unknown_flag{errc::bad_format, "property flags that class basic doesn't have"};
 
@@ -47,7 +47,7 @@ public:
 
   expected<void> finish() const {
     if (!in_.ok())
-      return cut_off;
+      return list_cut_off;
     if (flags_ & unknown_flags)
       return unknown_flag;
     if (!in_.done())

@@ -219,6 +219,12 @@ private:
   void on_committed() {
     auto [work, leaving] = std::move(pending_.front());
     pending_.pop_front();
+    // Timers first: whoever hears of the outcome finds them as it left them.
+    for (auto& step : leaving.timers)
+      if (step.arm)
+        hosts_.timers().arm(std::move(step.timer));
+      else
+        hosts_.timers().table().disarm(record_.type, record_.id, step.timer.name, step.timer.token);
     leaving.messages.send();
     if (work->from)
       caf::anon_send<caf::message_priority::high>(work->from,
@@ -226,11 +232,6 @@ private:
     for (auto& send : leaving.sends)
       if (!hosts_.tell(send.type, send.id, send.work))
         log::warning("message_kept", {{"from", card().path}, {"to_type", send.type}, {"name", send.work->what.name}});
-    for (auto& step : leaving.timers)
-      if (step.arm)
-        hosts_.timers().arm(std::move(step.timer));
-      else
-        hosts_.timers().table().disarm(record_.type, record_.id, step.timer.name, step.timer.token);
     count_events(leaving);
     done();
     retire_if_over();

@@ -78,10 +78,14 @@ void io_threads::stop() {
   for (auto& home : homes_)
     if (home->thread.joinable())
       home->thread.join();
-  // Actors told to end meanwhile have their last job waiting. It must run while their system and home still stand.
-  for (auto& home : homes_) {
-    home->context.restart();
-    home->context.poll();
+  // Actors told to end meanwhile have their last job waiting, and its last words may be for an actor of another home.
+  // All of it must run while their system and home still stand.
+  for (bool ran = true; ran;) {
+    ran = false;
+    for (auto& home : homes_) {
+      home->context.restart();
+      ran = home->context.poll() > 0 || ran;
+    }
   }
 }
 

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "broker/topology.hpp"
+#include "tests/broker/naive_topic.hpp"
 
 namespace switchboard::broker {
 namespace {
@@ -252,28 +253,6 @@ TEST_F(routing, readers_route_while_the_next_tables_are_made) {
 
 // -- against a naive reference --------------------------------------------------------------------------------------
 
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> words;
-  if (text.empty())
-    return words;
-  std::string::size_type from = 0;
-  for (auto dot = text.find('.'); dot != text.npos; dot = text.find('.', from)) {
-    words.push_back(text.substr(from, dot - from));
-    from = dot + 1;
-  }
-  words.push_back(text.substr(from));
-  return words;
-}
-
-bool topic_matches(const std::vector<std::string>& pattern, std::size_t p, const std::vector<std::string>& key,
-                   std::size_t k) {
-  if (p == pattern.size())
-    return k == key.size();
-  if (pattern[p] == "#")
-    return topic_matches(pattern, p + 1, key, k) || (k < key.size() && topic_matches(pattern, p, key, k + 1));
-  return k < key.size() && (pattern[p] == "*" || pattern[p] == key[k]) && topic_matches(pattern, p + 1, key, k + 1);
-}
-
 /// All bindings in a list, looked at one by one. Knows only small integers as header values.
 struct reference {
   std::map<std::string, exchange_spec> exchanges;
@@ -301,7 +280,7 @@ struct reference {
     if (type == "direct")
       return each.routing_key == key;
     if (type == "topic")
-      return topic_matches(split(each.routing_key), 0, split(key), 0);
+      return naive::topic_matches(each.routing_key, key);
     return type == "fanout" || headers_match(each.arguments, headers);
   }
 

@@ -10,32 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "tests/broker/naive_topic.hpp"
+
 namespace switchboard::broker {
 namespace {
-
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> words;
-  if (text.empty())
-    return words;
-  std::string::size_type from = 0;
-  for (auto dot = text.find('.'); dot != text.npos; dot = text.find('.', from)) {
-    words.push_back(text.substr(from, dot - from));
-    from = dot + 1;
-  }
-  words.push_back(text.substr(from));
-  return words;
-}
-
-/// The definition, word by word; exponential, hence for short keys only.
-bool naive(const std::vector<std::string>& pattern, std::size_t p, const std::vector<std::string>& key, std::size_t k) {
-  if (p == pattern.size())
-    return k == key.size();
-  if (pattern[p] == "#")
-    return naive(pattern, p + 1, key, k) || (k < key.size() && naive(pattern, p, key, k + 1));
-  return k < key.size() && (pattern[p] == "*" || pattern[p] == key[k]) && naive(pattern, p + 1, key, k + 1);
-}
-
-bool naive(const std::string& pattern, const std::string& key) { return naive(split(pattern), 0, split(key), 0); }
 
 /// Destinations are named after their pattern.
 std::multiset<std::string> matches(const topic_trie& trie, std::string_view key) {
@@ -107,7 +85,7 @@ constexpr example examples[] = {
 
 TEST(topic_trie, patterns_match_as_amqp_says) {
   for (const auto& each : examples) {
-    EXPECT_EQ(naive(each.pattern, each.key), each.matches) << each.pattern << " on " << each.key;
+    EXPECT_EQ(naive::topic_matches(each.pattern, each.key), each.matches) << each.pattern << " on " << each.key;
     EXPECT_EQ(matches(of({each.pattern}), each.key).size(), each.matches ? 1u : 0u)
         << each.pattern << " on " << each.key;
   }
@@ -131,7 +109,7 @@ TEST(topic_trie, random_patterns_agree_with_the_definition_and_each_matches_once
       const auto key = random_text(dice, {"a", "b", "c", ""}, 6);
       std::set<std::string> expected;
       for (const auto& each : patterns)
-        if (naive(each, key))
+        if (naive::topic_matches(each, key))
           expected.insert(each);
       const auto found = matches(trie, key);
       ASSERT_EQ(std::set<std::string>(found.begin(), found.end()), expected) << "key " << key;
@@ -155,8 +133,8 @@ TEST(topic_trie, patterns_that_are_taken_out_stop_matching_and_the_others_go_on)
     patterns.pop_back();
     for (int message = 0; message < 10; ++message) {
       const auto key = random_text(dice, {"a", "b", "c"}, 5);
-      const auto expected =
-          std::count_if(patterns.begin(), patterns.end(), [&](const std::string& each) { return naive(each, key); });
+      const auto expected = std::count_if(patterns.begin(), patterns.end(),
+                                          [&](const std::string& each) { return naive::topic_matches(each, key); });
       ASSERT_EQ(matches(trie, key).size(), static_cast<std::size_t>(expected));
     }
   }

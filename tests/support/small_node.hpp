@@ -90,7 +90,11 @@ private:
 class small_node {
 public:
   explicit small_node(std::size_t io_count = 2) : io{system, io_count}, context{make_context()} {}
+  /// Ends the broker as a node does: its queues let go of their consumers, which may hold the broker in turn.
   ~small_node() {
+    caf::scoped_actor self{system};
+    self->send_exit(context.broker->topology(), caf::exit_reason::user_shutdown);
+    self->wait_for(context.broker->topology());
     io.stop();
     system.await_actors_before_shutdown(false); // the pinned ones never run again
   }

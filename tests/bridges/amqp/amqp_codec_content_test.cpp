@@ -11,10 +11,9 @@
 namespace switchboard::amqp {
 namespace {
 
+using samples::frame_max;
 using samples::join;
 using samples::octets;
-
-constexpr std::uint32_t frame_max = 131072;
 
 /// delivery-mode 2
 constexpr std::string_view persistent{"\x10\x00\x02", 3};

@@ -9,11 +9,10 @@
 namespace switchboard::amqp {
 namespace {
 
+using samples::frame_max;
 using samples::framed;
 using samples::join;
 using samples::octets;
-
-constexpr std::uint32_t frame_max = 131072; // what RabbitMQ proposes
 
 std::string head(unsigned type, std::uint32_t payload_size) {
   return octets(type, 0, 1, payload_size >> 24, payload_size >> 16, payload_size >> 8, payload_size);

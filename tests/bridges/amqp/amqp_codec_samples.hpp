@@ -15,6 +15,8 @@
 
 namespace switchboard::amqp::samples {
 
+inline constexpr std::uint32_t frame_max = 131072; ///< what RabbitMQ proposes
+
 /// octets(0x00, 0x01)
 template <class... Numbers>
 std::string octets(Numbers... numbers) {

@@ -15,6 +15,7 @@
 #include "base/ids.hpp"
 #include "broker/pinned_actor.hpp"
 #include "broker/publisher.hpp"
+#include "tests/bridges/http/http_samples.hpp"
 #include "tests/support/small_node.hpp"
 
 namespace switchboard::http {
@@ -26,7 +27,7 @@ using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-constexpr const char* secret = "0123456789abcdef0123456789abcdef";
+using samples::secret;
 
 struct received {
   int status = 0;

@@ -3,12 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "base/ids.hpp"
+#include "tests/bridges/http/http_samples.hpp"
 
 namespace switchboard::http {
 namespace {
 
 constexpr time_point now{std::chrono::seconds{1'800'000'000}};
-constexpr const char* secret = "0123456789abcdef0123456789abcdef";
+using samples::secret;
 
 std::shared_ptr<const runtime::jwt_verifier> tokens() {
   static const auto made = *runtime::jwt_verifier::make({.hs256_secret = secret});
