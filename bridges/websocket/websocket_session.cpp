@@ -83,13 +83,9 @@ public:
     if (const auto owner = owner_.lock())
       owner->on_closing(*this, why);
     drop_queued();
-    if (!open_)
-      return abort(); // no 101 went out yet, so there is nothing to shake hands on
-    ++pending_;
-    const beast::websocket::close_reason reason{static_cast<beast::websocket::close_code>(why),
-                                                beast::string_view{sentence_of(why).data(), sentence_of(why).size()}};
-    // Beast sends it once the write in flight, if any, is through.
-    stream_.async_close(reason, [self = shared_from_this()](error_code) { self->on_closed(); });
+    reason_ = why;
+    if (open_) // else on_accept() does: a client that got its 101 is told why it goes
+      shake();
   }
 
   void check(steady_time now, time_point wall) override {
@@ -117,11 +113,20 @@ private:
     if (error)
       return end();
     open_ = true;
-    if (closing_) // close() came before the 101 went out and has cut the connection
-      return end();
-    if (const auto owner = owner_.lock())
+    if (closing_)
+      shake();
+    else if (const auto owner = owner_.lock())
       owner->on_open(*this);
     read();
+  }
+
+  /// Sends the close frame; Beast does once the write in flight, if any, is through.
+  void shake() {
+    ++pending_;
+    const auto sentence = sentence_of(reason_);
+    const beast::websocket::close_reason reason{static_cast<beast::websocket::close_code>(reason_),
+                                                beast::string_view{sentence.data(), sentence.size()}};
+    stream_.async_close(reason, [self = shared_from_this()](error_code) { self->on_closed(); });
   }
 
   void read() {
@@ -227,6 +232,7 @@ private:
   bool writing_ = false;
   bool pinging_ = false;
   bool closing_ = false;
+  close_reason reason_ = close_reason::going_away; ///< if closing_
   bool ended_ = false;
   bool gone_ = false;
 };

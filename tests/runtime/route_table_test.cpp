@@ -77,7 +77,7 @@ TEST(route_table, refuses_routes_that_could_never_be_served) {
   EXPECT_FALSE(check_route({"GET", "/v1/calls", SB_BY_ID, nullptr}));
   EXPECT_FALSE(check_route({"GET", "/v1/calls", SB_BY_BODY, nullptr}));
   EXPECT_FALSE(check_route({"GET", "/v1/calls", SB_BY_BODY, ""}));
-  EXPECT_FALSE(check_route({"GET", "/v1/calls", static_cast<sb_route_target>(9), nullptr}));
+  EXPECT_FALSE(check_route({"GET", "/v1/calls", 9, nullptr}));
   EXPECT_FALSE(check_route({nullptr, "/v1/calls", SB_LIST, nullptr}));
   EXPECT_FALSE(check_route({"GET", nullptr, SB_LIST, nullptr}));
 }
