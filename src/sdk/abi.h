@@ -38,7 +38,7 @@ typedef enum sb_message_kind {
 
 typedef struct sb_message {
   size_t size;
-  uint32_t kind; /* an sb_message_kind */
+  uint32_t kind;        /* an sb_message_kind */
   sb_bytes message_id;  /* unique; the host has dropped repeats already */
   sb_bytes customer_id; /* tenant of the sender, may be empty */
   sb_bytes name;
@@ -84,8 +84,8 @@ typedef enum sb_route_target {
 typedef struct sb_route {
   const char* method;  /* "POST" */
   const char* pattern; /* "/v1/calls/{id}/hold"; {name} matches one segment; the longest pattern wins */
-  uint32_t target; /* an sb_route_target */
-  const char* key; /* for SB_BY_BODY, else NULL */
+  uint32_t target;     /* an sb_route_target */
+  const char* key;     /* for SB_BY_BODY, else NULL */
 } sb_route;
 
 typedef struct sb_subscription {
