@@ -6,6 +6,7 @@
 #include "base/ids.hpp"
 #include "bridges/amqp/amqp_session.hpp"
 #include "broker/amqp_reply.hpp"
+#include "broker/routing_keys.hpp"
 #include "messages/properties.hpp"
 
 namespace switchboard::amqp {
@@ -54,6 +55,9 @@ void channel::fail(const error& why, method_id fault) {
 void channel::release() {
   building_.reset();
   give_back_body();
+  if (transaction_)
+    for (const auto& each : std::exchange(transaction_, std::nullopt)->publishes)
+      session_.give_back_body(each.what->footprint());
   assembly_ = assembly::idle;
   parked_.clear();
   const auto forget = [&](consumer* gone) {
@@ -157,11 +161,15 @@ void channel::on_method(std::string_view payload) {
     recover(what->requeue, true, id);
   else if (const auto* what = std::get_if<basic_recover_async>(&*decoded))
     recover(what->requeue, false, id);
-  else if (const auto* what = std::get_if<confirm_select>(&*decoded)) {
-    confirm_ = true;
-    if (!what->no_wait)
-      append_method(session_.out(), number_, confirm_select_ok{});
-  } else if (const auto* what = std::get_if<channel_close>(&*decoded))
+  else if (const auto* what = std::get_if<confirm_select>(&*decoded))
+    select_confirm(*what);
+  else if (std::holds_alternative<tx_select>(*decoded))
+    select_transactions();
+  else if (std::holds_alternative<tx_commit>(*decoded))
+    commit();
+  else if (std::holds_alternative<tx_rollback>(*decoded))
+    rollback(id);
+  else if (const auto* what = std::get_if<channel_close>(&*decoded))
     close(*what);
   else if (const auto* what = std::get_if<channel_flow>(&*decoded)) {
     if (!what->active)
@@ -265,6 +273,10 @@ bool channel::check_properties(const std::string_view properties, std::string& r
       return false;
     }
   }
+  if (auto good = broker::check_copy_keys(properties); !good) {
+    fail(good.error(), basic_publish::id);
+    return false;
+  }
   if (glance->reply_to == broker::reply_to_name) {
     const consumer* replies = nullptr;
     for (const auto& [tag, at] : tags_)
@@ -304,25 +316,92 @@ void channel::finish_publish() {
   building_.reset();
   give_back_body();
   assembly_ = assembly::idle;
-  if (confirm_)
-    ++publish_number_;
+  if (!transaction_) {
+    publish(what, mandatory_);
+    return;
+  }
+  if (!exchange_.empty() && !session_.node().broker->routes()->has_exchange(exchange_))
+    return fail(reply_code::not_found, "no " + quoted("exchange", exchange_), basic_publish::id);
+  // Until the commit it counts as a body under way, which is bounded.
+  if (!session_.claim_body(what->footprint()))
+    return session_.fail(reply_code::resource_error, "too many message bodies under way at once", basic_publish::id);
+  transaction_->publishes.push_back({std::move(what), mandatory_});
+}
+
+/// False if the channel failed.
+bool channel::publish(const message_ptr& what, bool mandatory) {
   switch (session_.publisher().publish(what)) {
   case broker::routed::queued:
     break;
   case broker::routed::unroutable:
-    if (mandatory_)
+    if (mandatory)
       append_return(session_.out(), number_, reply_code::no_route,
                     {what->exchange(), what->routing_key(), what->properties(), what->body()}, session_.frame_max());
     break;
   case broker::routed::no_exchange:
-    publish_number_ -= confirm_;
-    return fail(reply_code::not_found, "no " + quoted("exchange", exchange_), basic_publish::id);
+    fail(reply_code::not_found, "no " + quoted("exchange", what->exchange()), basic_publish::id);
+    return false;
   case broker::routed::internal:
-    publish_number_ -= confirm_;
-    return fail(reply_code::access_refused, "cannot publish to internal " + quoted("exchange", exchange_),
-                basic_publish::id);
+    fail(reply_code::access_refused, "cannot publish to internal " + quoted("exchange", what->exchange()),
+         basic_publish::id);
+    return false;
   }
+  publish_number_ += confirm_;
   session_.note_publish(number_);
+  return true;
+}
+
+// -- confirms and transactions --------------------------------------------------------------------------------------
+
+void channel::select_confirm(const confirm_select& what) {
+  if (transaction_)
+    return fail(reply_code::precondition_failed, "cannot switch from tx to confirm mode", confirm_select::id);
+  confirm_ = true;
+  if (!what.no_wait)
+    append_method(session_.out(), number_, confirm_select_ok{});
+}
+
+void channel::select_transactions() {
+  if (confirm_)
+    return fail(reply_code::precondition_failed, "cannot switch from confirm to tx mode", tx_select::id);
+  if (!transaction_)
+    transaction_.emplace();
+  append_method(session_.out(), number_, tx_select_ok{});
+}
+
+bool channel::check_transactional(method_id fault) {
+  if (!transaction_)
+    fail(reply_code::precondition_failed, "channel is not transactional", fault);
+  return transaction_.has_value();
+}
+
+/// Each publish is routed now; the answer comes when the queues have them and the log has synced what is durable.
+void channel::commit() {
+  if (!check_transactional(tx_commit::id))
+    return;
+  auto done = std::exchange(*transaction_, {});
+  for (const auto& each : done.publishes)
+    session_.give_back_body(each.what->footprint());
+  for (const auto& each : done.publishes)
+    if (!publish(each.what, each.mandatory))
+      return;
+  for (const auto& each : done.settles) {
+    settle(each.tag, each.multiple, each.what, each.fault);
+    if (closing_)
+      return;
+  }
+  session_.flush_settles();
+  session_.note_commit(number_);
+  session_.flush_publishes();
+}
+
+/// Deliveries acknowledged within are the client's to acknowledge once more; they are not sent again.
+void channel::rollback(method_id fault) {
+  if (!check_transactional(fault))
+    return;
+  for (const auto& each : std::exchange(*transaction_, {}).publishes)
+    session_.give_back_body(each.what->footprint());
+  append_method(session_.out(), number_, tx_rollback_ok{});
 }
 
 // -- deliveries and acknowledgements --------------------------------------------------------------------------------
@@ -380,6 +459,15 @@ void channel::on_direct_reply(consumer& to, const std::vector<message_ptr>& mess
 }
 
 void channel::on_ack(std::uint64_t tag, bool multiple, verdict what, method_id fault) {
+  if (!transaction_)
+    return settle(tag, multiple, what, fault);
+  // Each acknowledges something that no earlier one did, so there are never more of them than deliveries.
+  if (!unacked_.knows(tag, multiple) || transaction_->settles.size() >= std::max<std::size_t>(unacked_.size(), 1))
+    return fail(reply_code::precondition_failed, "unknown delivery tag " + std::to_string(tag), fault);
+  transaction_->settles.push_back({tag, multiple, what, fault});
+}
+
+void channel::settle(std::uint64_t tag, bool multiple, verdict what, method_id fault) {
   settled_.clear();
   if (!unacked_.take(tag, multiple, settled_))
     return fail(reply_code::precondition_failed, "unknown delivery tag " + std::to_string(tag), fault);
@@ -663,6 +751,10 @@ void channel::declare_queue(const queue_declare& what) {
   auto arguments = decode_fields(what.arguments);
   if (!arguments)
     return session_.fail(reply_code::syntax_error, arguments.error().what, queue_declare::id);
+  // Not a queue at all: it would have to keep what was consumed.
+  const auto* type = arguments->find("x-queue-type");
+  if (what.durable && !what.passive && type && type->as_string() && *type->as_string() == "stream")
+    return session_.fail(reply_code::not_implemented, "queue type 'stream'", queue_declare::id);
   broker::declare_queue question;
   question.spec = {std::string{what.queue}, what.durable,          what.exclusive,
                    what.auto_delete,        std::move(*arguments), session_.owner()};

@@ -9,6 +9,7 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "bridges/amqp/amqp_codec_content.hpp"
 #include "bridges/amqp/amqp_codec_method.hpp"
@@ -65,8 +66,9 @@ private:
   std::optional<Method> read(std::string_view payload);
 
   void on_publish(std::string_view payload);
-  void publish(message_ptr what);
   void finish_publish();
+  bool publish(const message_ptr& what, bool mandatory);
+  void settle(std::uint64_t tag, bool multiple, broker::verdict what, method_id fault);
   bool check_properties(const std::string_view properties, std::string& rewritten);
   void on_ack(std::uint64_t tag, bool multiple, broker::verdict what, method_id fault);
   void send_settled(broker::verdict what);
@@ -86,6 +88,11 @@ private:
   void cancel(const basic_cancel& what);
   void get(const basic_get& what);
   void take_one(const broker::queue_ptr& queue, bool no_ack, method_id fault);
+  void select_confirm(const confirm_select& what);
+  void select_transactions();
+  void commit();
+  void rollback(method_id fault);
+  bool check_transactional(method_id fault);
   void recover(bool requeue, bool answer, method_id fault);
   void close(const channel_close& what);
   consumer* find_tag(std::string_view tag);
@@ -105,6 +112,22 @@ private:
   bool confirm_ = false;
   std::uint64_t publish_number_ = 0;
   std::uint64_t confirmed_number_ = 0;
+  /// tx.select: publishes and acknowledgements wait for tx.commit.
+  struct transaction {
+    struct publish {
+      message_ptr what;
+      bool mandatory;
+    };
+    struct settle {
+      std::uint64_t tag;
+      bool multiple;
+      broker::verdict what;
+      method_id fault;
+    };
+    std::vector<publish> publishes;
+    std::vector<settle> settles;
+  };
+  std::optional<transaction> transaction_;
   std::uint32_t prefetch_ = 0;        ///< for consumers to come (basic.qos global=false)
   std::uint32_t prefetch_global_ = 0; ///< for the channel as a whole (global=true)
   std::string last_queue_;

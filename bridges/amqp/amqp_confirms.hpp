@@ -3,6 +3,7 @@
 // ack is always "all up to this number". Pure.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <utility>
@@ -14,14 +15,42 @@ class confirms {
 public:
   struct mark {
     std::uint16_t channel = 0;
-    std::uint64_t up_to = 0; ///< last publish number of that channel in the batch
+    std::uint64_t up_to = 0;            ///< last publish number of that channel in the batch
+    std::vector<std::uint64_t> refused; ///< those of them to say basic.nack of, rising
+    bool commit = false;                ///< the batch ends a transaction of the channel: tx.commit-ok is due
+  };
+  /// Publishes of one channel without a gap, by the publisher's ordinal.
+  struct run {
+    std::uint32_t ordinal = 0;
+    std::uint16_t channel = 0;
+    std::uint64_t number = 0;
   };
 
   /// Token of the batch that open() will make next.
   std::uint64_t next_token() const noexcept { return first_ + batches_.size(); }
-  void open(std::uint32_t waits_for, std::size_t bytes, std::vector<mark> marks) {
-    batches_.push_back({waits_for, bytes, std::move(marks)});
+  /// `runs` rise by ordinal.
+  void open(std::uint32_t waits_for, std::size_t bytes, std::vector<mark> marks, std::vector<run> runs) {
+    batches_.push_back({waits_for, bytes, std::move(marks), std::move(runs)});
     bytes_ += bytes;
+  }
+  /// A queue was full: these publishes of the batch, by ordinal, are to be refused.
+  void refuse(std::uint64_t token, const std::vector<std::uint32_t>& ordinals) {
+    if (token < first_ || token - first_ >= batches_.size())
+      return;
+    auto& batch = batches_[token - first_];
+    for (const auto ordinal : ordinals) {
+      const auto next = std::upper_bound(batch.runs.begin(), batch.runs.end(), ordinal,
+                                         [](std::uint32_t wanted, const run& one) { return wanted < one.ordinal; });
+      if (next == batch.runs.begin())
+        continue;
+      const auto& in = *(next - 1);
+      const auto number = in.number + (ordinal - in.ordinal);
+      for (auto& one : batch.marks)
+        if (one.channel == in.channel && number <= one.up_to)
+          if (const auto at = std::lower_bound(one.refused.begin(), one.refused.end(), number);
+              at == one.refused.end() || *at != number)
+            one.refused.insert(at, number);
+    }
   }
   /// One of the things the batch waits for has happened. Unknown tokens are ignored.
   void step(std::uint64_t token) {
@@ -51,6 +80,7 @@ private:
     std::uint32_t waits_for = 0;
     std::size_t bytes = 0;
     std::vector<mark> marks;
+    std::vector<run> runs;
   };
   std::deque<batch> batches_;
   std::uint64_t first_ = 1;

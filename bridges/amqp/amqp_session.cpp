@@ -52,6 +52,9 @@ bool equal_secret(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
+/// Unsent bytes at which a client of direct replies is cut off, as a multiple of those at which it is no longer read.
+constexpr std::size_t unread_replies_max = 4;
+
 } // namespace
 
 session::session(caf::actor_config& config, caf::execution_unit* home, runtime::node_context& node, const options& how,
@@ -88,6 +91,8 @@ caf::behavior session::make_behavior() {
         }
       },
       [this](const broker::enqueued& what) {
+        if (!what.refused.empty())
+          confirms_.refuse(what.token, what.refused);
         confirms_.step(what.token);
         finish_confirms();
       },
@@ -99,6 +104,9 @@ caf::behavior session::make_behavior() {
         if (auto found = consumers_.find(what.key); found != consumers_.end()) {
           if (auto at = channels_.find(found->second->channel); at != channels_.end())
             at->second->on_direct_reply(*found->second, what.messages);
+          // No credit holds replies back: who asks and does not read the answers is let go.
+          if (unsent() > unread_replies_max * how_.unsent_bytes_max)
+            fail(reply_code::resource_error, "too many replies that are not read");
           wrote();
         }
       },
@@ -135,6 +143,10 @@ void session::await_readable() {
     await_memory();
     return;
   }
+  if (std::exchange(blocked_told_, false)) {
+    append_method(out_, 0, connection_unblocked{});
+    wrote();
+  }
   reading_ = true;
   socket_.async_wait(asio::ip::tcp::socket::wait_read, [this, alive = self()](boost::system::error_code error) {
     reading_ = false;
@@ -144,8 +156,14 @@ void session::await_readable() {
   });
 }
 
+/// Nothing is read meanwhile, so a client that can be told is told (RabbitMQ, "Blocked Connection Notifications").
 void session::await_memory() {
   waiting_memory_ = true;
+  if (blocked_notify_ && !blocked_told_ && phase_ == phase::running) {
+    blocked_told_ = true;
+    append_method(out_, 0, connection_blocked{"low on memory"});
+    wrote();
+  }
   memory_timer_.expires_after(memory_recheck);
   memory_timer_.async_wait([this, alive = self()](boost::system::error_code error) {
     waiting_memory_ = false;
@@ -440,6 +458,7 @@ void session::on_start_ok(const connection_start_ok& what) {
         };
         close_notify_ = has("authentication_failure_close");
         cancel_notify_ = has("consumer_cancel_notify");
+        blocked_notify_ = has("connection.blocked");
       }
   const auto given = parse_credentials(what.mechanism, what.response);
   if (!given && given.error().code == errc::not_implemented) {
@@ -565,12 +584,19 @@ void session::on_heartbeat_tick() {
 void session::note_publish(std::uint16_t number) {
   publishes_ = true;
   ++published_;
-  if (!channels_.at(number)->confirming())
+  const auto ordinal = ordinal_++;
+  auto& from = *channels_.at(number);
+  if (!from.confirming())
     return;
-  if (marks_.empty() || marks_.back().channel != number)
-    marks_.push_back({number, 0});
-  marks_.back().up_to = channels_.at(number)->publish_number();
+  if (marks_.empty() || marks_.back().channel != number || marks_.back().commit)
+    marks_.push_back({number, 0, {}, false});
+  marks_.back().up_to = from.publish_number();
+  if (runs_.empty() || runs_.back().channel != number ||
+      runs_.back().number + (ordinal - runs_.back().ordinal) != from.publish_number())
+    runs_.push_back({ordinal, number, from.publish_number()});
 }
+
+void session::note_commit(std::uint16_t number) { marks_.push_back({number, 0, {}, true}); }
 
 void session::flush_publishes() {
   if (publisher_.empty() && marks_.empty())
@@ -580,7 +606,8 @@ void session::flush_publishes() {
   const auto sent = publisher_.flush(this, token, [handle = caf::actor_cast<caf::actor>(self()), token] {
     caf::anon_send(handle, batch_stored{token});
   });
-  confirms_.open(sent.queues + (sent.durable ? 1 : 0), sent.bytes, std::exchange(marks_, {}));
+  confirms_.open(sent.queues + (sent.durable ? 1 : 0), sent.bytes, std::exchange(marks_, {}), std::exchange(runs_, {}));
+  ordinal_ = 0;
   finish_confirms();
 }
 
@@ -590,7 +617,19 @@ void session::finish_confirms() {
     auto found = channels_.find(at.channel);
     if (found == channels_.end() || found->second->closing())
       return;
-    append_ack(out_, at.channel, at.up_to, found->second->confirm_up_to(at.up_to) > 1);
+    if (at.commit)
+      return append_method(out_, at.channel, tx_commit_ok{});
+    auto& to = *found->second;
+    const auto ack = [&](std::uint64_t up_to) {
+      if (const auto count = to.confirm_up_to(up_to); count > 0)
+        append_ack(out_, at.channel, up_to, count > 1);
+    };
+    for (const auto refused : at.refused) {
+      ack(refused - 1);
+      to.confirm_up_to(refused);
+      append_method(out_, at.channel, basic_nack{refused, false, false});
+    }
+    ack(at.up_to);
   });
   wrote();
   if (was_full && confirms_.bytes() < how_.publish_bytes_max)

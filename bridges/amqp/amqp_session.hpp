@@ -66,7 +66,10 @@ public:
   void fail(reply_code code, std::string_view explanation, method_id fault = {});
   /// Hands over what has been published so far; before anything whose effect must come after it.
   void flush_publishes();
+  /// After each publish that the publisher has taken.
   void note_publish(std::uint16_t channel);
+  /// What was published since the last flush ends a transaction: tx.commit-ok once all of it is where it belongs.
+  void note_commit(std::uint16_t channel);
   /// Collects acks; neighbours merge, one message per range at the end of the read.
   void settle(consumer& from, broker::delivery_number first, broker::delivery_number last, broker::verdict what);
   void flush_settles();
@@ -176,8 +179,10 @@ private:
   bool read_since_tick_ = false;
   bool wrote_since_tick_ = false;
   int quiet_ticks_ = 0;
-  bool close_notify_ = false;  ///< capability authentication_failure_close
-  bool cancel_notify_ = false; ///< capability consumer_cancel_notify
+  bool close_notify_ = false;   ///< capability authentication_failure_close
+  bool cancel_notify_ = false;  ///< capability consumer_cancel_notify
+  bool blocked_notify_ = false; ///< capability connection.blocked
+  bool blocked_told_ = false;   ///< connection.blocked is sent, connection.unblocked owed
 
   std::string left_;   ///< bytes of a frame that is not complete, or not to be read yet
   std::string out_;    ///< to be written
@@ -200,6 +205,8 @@ private:
   broker::publisher publisher_;
   confirms confirms_;
   std::vector<confirms::mark> marks_; ///< of the batch being collected
+  std::vector<confirms::run> runs_;   ///< the same
+  std::uint32_t ordinal_ = 0;         ///< of the next publish in it, as the publisher counts
   std::uint64_t published_ = 0;
   bool publishes_ = false; ///< this connection has published: the memory bound applies to it
   struct pending_settle {

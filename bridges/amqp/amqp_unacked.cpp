@@ -20,19 +20,24 @@ std::uint64_t unacked::add(consumer* from, broker::delivery_number number) {
   return tag;
 }
 
+bool unacked::knows(std::uint64_t tag, bool multiple) {
+  if (tag == 0 && multiple)
+    return true;
+  if (slots_.empty() || tag < slots_.front().tag || tag >= next_tag_)
+    return false;
+  const auto found = find(tag);
+  return multiple || (found != slots_.end() && found->tag == tag && found->from);
+}
+
 bool unacked::take(std::uint64_t tag, bool multiple, std::vector<settled_range>& out) {
   if (tag == 0 && multiple) {
     take_all(out);
     return true;
   }
-  if (slots_.empty() || tag < slots_.front().tag || tag >= next_tag_)
+  if (!knows(tag, multiple))
     return false;
-  const auto found = find(tag);
-  const bool is_out = found != slots_.end() && found->tag == tag && found->from;
   if (!multiple) {
-    if (!is_out)
-      return false;
-    take_slot(*found, out);
+    take_slot(*find(tag), out);
   } else {
     for (auto at = slots_.begin(); at != slots_.end() && at->tag <= tag; ++at)
       take_slot(*at, out);

@@ -31,6 +31,9 @@ public:
   /// Everything still out (basic.recover).
   void take_all(std::vector<settled_range>& out);
 
+  /// Whether take() would find it.
+  bool knows(std::uint64_t tag, bool multiple);
+
   std::size_t size() const noexcept { return out_; }
 
 private:

@@ -62,7 +62,7 @@ std::optional<http_answer> take_identity(const http_request& from, const char* h
   return std::nullopt;
 }
 
-/// Fills customer_id and agent_id; an answer if the caller may not act. `tenant` becomes the token's customer.
+/// Fills customer_id and agent_id; an answer if the caller may not act. `tenant` becomes the customer, if one is known.
 std::optional<http_answer> authenticate(const http_request& from, const gateway_rules& rules,
                                         const runtime::jwt_verifier* tokens, time_point now, json& headers,
                                         std::string& tenant) {
@@ -81,6 +81,8 @@ std::optional<http_answer> authenticate(const http_request& from, const gateway_
     return error_answer(401, text(errc::access_refused), "a token is required: Authorization: Bearer …");
   if (auto bad = take_identity(from, "X-Customer-Id", "customer_id", headers))
     return bad;
+  if (const auto customer = headers.find("customer_id"); customer != headers.end())
+    tenant = customer->get<std::string>();
   return take_identity(from, "X-Agent-Id", "agent_id", headers);
 }
 

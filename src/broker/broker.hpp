@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <caf/actor.hpp>
 #include <caf/actor_system.hpp>
@@ -43,7 +44,11 @@ public:
     return message::resident_bytes() > static_cast<std::int64_t>(bounds_.memory_bytes_max);
   }
 
+  /// Queues some of whose stored messages could not be read at the start; the others were. Fixed once start() is done.
+  const std::vector<std::string>& damaged_queues() const noexcept { return damaged_queues_; }
+
   /// For the topology actor only.
+  void note_damaged(std::string queue) { damaged_queues_.push_back(std::move(queue)); }
   void swap_routes(std::shared_ptr<const routing_table> next) {
     routes_.store(std::move(next), std::memory_order_release);
   }
@@ -54,6 +59,7 @@ private:
   caf::actor topology_;
   std::atomic<std::shared_ptr<const routing_table>> routes_;
   reply_directory replies_;
+  std::vector<std::string> damaged_queues_;
 };
 using broker_ptr = std::shared_ptr<broker>;
 

@@ -1,6 +1,9 @@
 #include "broker/message_queue.hpp"
 
 #include <algorithm>
+#include <charconv>
+
+#include "messages/properties.hpp"
 
 namespace switchboard::broker {
 
@@ -11,11 +14,46 @@ constexpr std::size_t gaps_max = 64;
 
 constexpr auto by_sequence = [](const auto& a, const auto& b) { return a.sequence < b.sequence; };
 
+/// The shorter of the queue's and the message's own time to live.
+std::optional<milliseconds> life_of(const message& what, const queue_arguments& how) {
+  if (!carries_expiration(what.properties()))
+    return how.message_ttl;
+  const auto glance = glance_properties(what.properties());
+  std::int64_t own = 0;
+  if (!glance ||
+      std::from_chars(glance->expiration.data(), glance->expiration.data() + glance->expiration.size(), own).ec !=
+          std::errc{})
+    return how.message_ttl;
+  const milliseconds asked{std::clamp<std::int64_t>(own, 0, forever_ms)};
+  return how.message_ttl ? std::min(*how.message_ttl, asked) : asked;
+}
+
+std::uint8_t priority_of(const message& what) {
+  const auto glance = glance_properties(what.properties());
+  return glance ? glance->priority : std::uint8_t{0};
+}
+
 } // namespace
 
-void message_queue::enqueue(queued item) {
-  ready_bytes_ += item.message->footprint();
-  ready_.push_back({std::move(item.message), item.at, next_sequence_++, item.redelivered});
+bool message_queue::enqueue(queued item, instant now, std::vector<position>& done) {
+  const auto& what = *item.message;
+  entry made{std::move(item.message), item.at, next_sequence_++, {}, 0, 0, 0, item.redelivered};
+  if (how_.rejects() && is_full(what.body().size())) {
+    if (how_.when_full == overflow::reject_publish_dlx)
+      leave(std::move(made), death::maxlen, done);
+    else if (made.at)
+      done.push_back(made.at);
+    return false;
+  }
+  if (const auto life = life_of(what, how_))
+    made.expires = now + *life;
+  if (how_.max_priority > 0)
+    made.priority = std::min(priority_of(what), how_.max_priority);
+  ready_bytes_ += what.footprint();
+  ready_body_bytes_ += what.body().size();
+  ++ready_count_;
+  ready_[made.priority].push_back(std::move(made));
+  return true;
 }
 
 bool message_queue::may_add(bool exclusive) const noexcept { return !exclusive_ && (!exclusive || active_ == 0); }
@@ -29,6 +67,8 @@ message_queue::consumer_id message_queue::add(consumer_options options) {
   if (!options.passive) {
     ++active_;
     exclusive_ = options.exclusive;
+    if (single_ == 0)
+      single_ = who.id;
     make_wait(who);
   }
   return who.id;
@@ -43,11 +83,13 @@ bool message_queue::stop(consumer_id id) {
   const bool last = !who.options.passive && --active_ == 0;
   if (who.options.exclusive)
     exclusive_ = false;
+  if (single_ == id)
+    choose_single();
   erase_if_spent(who);
   return last;
 }
 
-bool message_queue::release(consumer_id id) {
+bool message_queue::release(consumer_id id, std::vector<position>& done) {
   auto found = consumers_.find(id);
   if (found == consumers_.end())
     return false;
@@ -59,7 +101,7 @@ bool message_queue::release(consumer_id id) {
   unacked_ -= who.unsettled;
   who.unsettled = 0;
   who.out.clear();
-  put_back(std::move(returned));
+  put_back(std::move(returned), done);
   if (who.stopped) {
     erase_if_spent(who);
     return false;
@@ -81,13 +123,15 @@ void message_queue::settle(consumer_id id, delivery_number first, delivery_numbe
     --who.unsettled;
     --unacked_;
     if (what == verdict::requeue)
-      returned.push_back(item);
+      returned.push_back(std::move(item));
+    else if (what == verdict::reject)
+      leave(std::move(item), death::rejected, done);
     else if (item.at && what != verdict::settled)
       done.push_back(item.at);
     item.message = {};
   }
   drop_settled(who);
-  put_back(std::move(returned));
+  put_back(std::move(returned), done);
   if (who.stopped)
     erase_if_spent(who);
   else
@@ -107,7 +151,7 @@ void message_queue::grant(consumer_id id, std::size_t messages, std::size_t byte
 std::optional<std::pair<delivery_number, queued>> message_queue::get(consumer_id id, bool no_ack,
                                                                      std::vector<position>& done) {
   auto found = consumers_.find(id);
-  if (found == consumers_.end() || ready_.empty())
+  if (found == consumers_.end() || ready_count_ == 0)
     return std::nullopt;
   auto& who = *found->second;
   auto item = pop_ready();
@@ -120,18 +164,64 @@ std::optional<std::pair<delivery_number, queued>> message_queue::get(consumer_id
 }
 
 std::uint64_t message_queue::purge(std::vector<position>& done) {
-  const auto count = ready_.size();
-  for (const auto& item : ready_)
-    if (item.at)
-      done.push_back(item.at);
-  ready_.clear();
-  ready_bytes_ = 0;
+  const auto count = ready_count_;
+  for (auto& ready : ready_) {
+    for (const auto& item : ready)
+      if (item.at)
+        done.push_back(item.at);
+    ready.clear();
+  }
+  ready_count_ = ready_bytes_ = ready_body_bytes_ = 0;
   return count;
 }
 
+void message_queue::expire(instant now, std::vector<position>& done) {
+  for (auto& ready : ready_)
+    while (!ready.empty() && ready.front().expires != instant{} && ready.front().expires <= now)
+      leave(pop(ready), death::expired, done);
+}
+
+std::optional<message_queue::instant> message_queue::next_expiry() const {
+  std::optional<instant> next;
+  for (const auto& ready : ready_)
+    if (!ready.empty() && ready.front().expires != instant{} && (!next || ready.front().expires < *next))
+      next = ready.front().expires;
+  return next;
+}
+
+void message_queue::trim(std::vector<position>& done) {
+  while (ready_count_ > 0 && ((how_.max_length && ready_count_ > *how_.max_length) ||
+                              (how_.max_length_bytes && ready_body_bytes_ > *how_.max_length_bytes)))
+    leave(pop_ready(), death::maxlen, done);
+}
+
+/// One more of that size would be too many.
+bool message_queue::is_full(std::size_t more_bytes) const noexcept {
+  return (how_.max_length && ready_count_ + 1 > *how_.max_length) ||
+         (how_.max_length_bytes && ready_body_bytes_ + more_bytes > *how_.max_length_bytes);
+}
+
+void message_queue::leave(entry item, death why, std::vector<position>& done) {
+  if (how_.dead_letter_exchange)
+    dead_.push_back({std::move(item.message), item.at, why});
+  else if (item.at)
+    done.push_back(item.at);
+}
+
+/// The one that waits longest.
+void message_queue::choose_single() {
+  single_ = 0;
+  for (const auto& [id, who] : consumers_)
+    if (!who->stopped && !who->options.passive && (single_ == 0 || id < single_))
+      single_ = id;
+  if (single_ != 0)
+    make_wait(*consumers_.at(single_));
+}
+
 bool message_queue::can_take(const consumer& who) const noexcept {
-  return !who.stopped && !who.options.passive && (who.options.prefetch == 0 || who.unsettled < who.options.prefetch) &&
-         who.link_messages < link_messages_max && who.link_bytes < link_bytes_max;
+  return !who.stopped && !who.options.passive && (!how_.single_active_consumer || who.id == single_) &&
+         (who.options.prefetch == 0 || who.unsettled < who.options.prefetch) && who.link_messages < link_messages_max &&
+         who.link_bytes < link_bytes_max;
 }
 
 void message_queue::make_wait(consumer& who) {
@@ -156,10 +246,20 @@ message_queue::consumer* message_queue::next_consumer() {
   return nullptr;
 }
 
-message_queue::entry message_queue::pop_ready() {
-  auto item = std::move(ready_.front());
-  ready_.pop_front();
+message_queue::level* message_queue::head() {
+  const auto found = std::find_if(ready_.rbegin(), ready_.rend(), [](const level& each) { return !each.empty(); });
+  return found == ready_.rend() ? nullptr : &*found;
+}
+
+/// Precondition: there is one.
+message_queue::entry message_queue::pop_ready() { return pop(ready_.size() == 1 ? ready_.front() : *head()); }
+
+message_queue::entry message_queue::pop(level& from) {
+  auto item = std::move(from.front());
+  from.pop_front();
+  --ready_count_;
   ready_bytes_ -= item.message->footprint();
+  ready_body_bytes_ -= item.message->body().size();
   return item;
 }
 
@@ -180,21 +280,51 @@ delivery_number message_queue::hand_to(consumer& who, entry item, std::vector<po
   return number;
 }
 
-void message_queue::put_back(std::vector<entry> returned) {
+void message_queue::put_back(std::vector<entry> returned, std::vector<position>& done) {
   if (returned.empty())
     return;
-  std::sort(returned.begin(), returned.end(), by_sequence);
+  std::vector<entry> kept;
+  kept.reserve(returned.size());
   for (auto& item : returned) {
     item.redelivered = true;
-    ready_bytes_ += item.message->footprint();
+    ++item.returns;
+    if (how_.delivery_limit && item.returns > *how_.delivery_limit) {
+      leave(std::move(item), death::delivery_limit, done);
+      continue;
+    }
+    if (how_.counts_deliveries)
+      item.message = count_delivery(*item.message, item.returns);
+    kept.push_back(std::move(item));
   }
+  returned = std::move(kept);
+  std::sort(returned.begin(), returned.end(), by_sequence);
+  for (const auto& item : returned) {
+    ++ready_count_;
+    ready_bytes_ += item.message->footprint();
+    ready_body_bytes_ += item.message->body().size();
+  }
+  if (ready_.size() == 1)
+    return put_back(ready_.front(), std::move(returned));
+  for (std::size_t priority = 0; priority < ready_.size(); ++priority) {
+    std::vector<entry> of_level;
+    for (auto& item : returned)
+      if (item.priority == priority)
+        of_level.push_back(std::move(item));
+    put_back(ready_[priority], std::move(of_level));
+  }
+}
+
+/// Sorted ones, into their places.
+void message_queue::put_back(level& ready, std::vector<entry> returned) {
+  if (returned.empty())
+    return;
   const auto middle = static_cast<std::ptrdiff_t>(returned.size());
-  ready_.insert(ready_.begin(), std::make_move_iterator(returned.begin()), std::make_move_iterator(returned.end()));
-  const auto tail = ready_.begin() + middle;
+  ready.insert(ready.begin(), std::make_move_iterator(returned.begin()), std::make_move_iterator(returned.end()));
+  const auto tail = ready.begin() + middle;
   // Only what is older than something returned has to move; usually nothing is.
-  if (tail != ready_.end() && by_sequence(*tail, *(tail - 1))) {
-    const auto end = std::lower_bound(tail, ready_.end(), *(tail - 1), by_sequence);
-    std::inplace_merge(ready_.begin(), tail, end, by_sequence);
+  if (tail != ready.end() && by_sequence(*tail, *(tail - 1))) {
+    const auto end = std::lower_bound(tail, ready.end(), *(tail - 1), by_sequence);
+    std::inplace_merge(ready.begin(), tail, end, by_sequence);
   }
 }
 

@@ -2,12 +2,15 @@
 // No CAF, no clock, no I/O: queue_actor carries messages to it and effects away.
 //
 //   enqueue --> ready (by sequence) --pump--> out (per consumer, by delivery number) --settle--> gone
-//                  ^------------------ requeue: back to its place, redelivered ----------'
+//                 | ^------------------ requeue: back to its place, redelivered ----------'
+//                 '--expire, trim--> dead (to be dead-lettered) or gone
 //
 // Round-robin among the consumers of the highest priority that can take a message; a consumer can if it is not stopped,
-// has fewer than `prefetch` unacknowledged, and the link to it has room (protocol.hpp, link_*_max).
+// has fewer than `prefetch` unacknowledged, the link to it has room (protocol.hpp, link_*_max), and it is the active
+// one where only one may be. Messages of a higher priority level come first; expiry and length look at the head alone.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -15,9 +18,12 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "broker/death.hpp"
 #include "broker/protocol.hpp"
+#include "broker/queue_arguments.hpp"
 
 namespace switchboard::broker {
 
@@ -35,8 +41,14 @@ public:
     bool passive = false;
   };
 
-  /// At the tail. Sequence order is arrival order.
-  void enqueue(queued item);
+  using instant = std::chrono::steady_clock::time_point;
+
+  message_queue() = default;
+  explicit message_queue(queue_arguments how) : how_(std::move(how)), ready_(std::size_t{how_.max_priority} + 1) {}
+
+  /// At the tail. Sequence order is arrival order. False if the queue is full and refuses (its arguments' overflow);
+  /// the log position then goes to `done`.
+  bool enqueue(queued item, instant now, std::vector<position>& done);
 
   /// False if exclusive use forbids it: somebody has it exclusively, or `exclusive` is asked for while others consume.
   bool may_add(bool exclusive) const noexcept;
@@ -45,10 +57,10 @@ public:
   /// No more deliveries; what is out stays out. True if this was the last active consumer.
   bool stop(consumer_id id);
   /// Stops and forgets; what is out goes back. True as for stop().
-  bool release(consumer_id id);
+  bool release(consumer_id id, std::vector<position>& done);
 
-  /// Settles out deliveries first..last. Log positions of what is done with are appended to `done` (for ack and
-  /// reject).
+  /// Settles out deliveries first..last. Log positions of what is done with are appended to `done` (for ack and for
+  /// reject without dead-lettering).
   void settle(consumer_id id, delivery_number first, delivery_number last, verdict what, std::vector<position>& done);
   /// The link has room again.
   void grant(consumer_id id, std::size_t messages, std::size_t bytes);
@@ -61,7 +73,7 @@ public:
   /// `done`.
   template <class Sink>
   void pump(Sink&& sink, std::vector<position>& done) {
-    while (!ready_.empty()) {
+    while (ready_count_ > 0) {
       auto* to = next_consumer();
       if (!to)
         return;
@@ -75,10 +87,28 @@ public:
   /// Drops all ready messages; their positions go to `done`. How many there were.
   std::uint64_t purge(std::vector<position>& done);
 
+  /// Takes expired messages off the head.
+  void expire(instant now, std::vector<position>& done);
+  /// When expire() has something to do next.
+  std::optional<instant> next_expiry() const;
+  /// Takes messages off the head until the queue is no longer than it may be.
+  void trim(std::vector<position>& done);
+
+  /// A message that left to be dead-lettered; its log position is still taken.
+  struct dead {
+    message_ptr message;
+    position at = 0;
+    death why = death::rejected;
+  };
+  /// All since the last call. Only if the queue dead-letters.
+  std::vector<dead> take_dead() { return std::exchange(dead_, {}); }
+
+  const queue_arguments& how() const noexcept { return how_; }
+
   /// False once a consumer is gone: released, or stopped with nothing left out.
   bool knows(consumer_id id) const { return consumers_.contains(id); }
 
-  std::uint64_t ready() const noexcept { return ready_.size(); }
+  std::uint64_t ready() const noexcept { return ready_count_; }
   std::uint64_t ready_bytes() const noexcept { return ready_bytes_; }
   std::uint64_t unacked() const noexcept { return unacked_; }
   /// Active ones: added and not stopped.
@@ -89,9 +119,13 @@ private:
     message_ptr message; ///< null in `out`: settled
     position at = 0;
     std::uint64_t sequence = 0;
-    bool redelivered = false;
+    instant expires{};          ///< zero: never
     delivery_number number = 0; ///< in `out`
+    std::uint32_t returns = 0;  ///< how often it came back
+    std::uint8_t priority = 0;  ///< index into ready_
+    bool redelivered = false;
   };
+  using level = std::deque<entry>;
   struct consumer {
     consumer_id id = 0;
     consumer_options options;
@@ -108,14 +142,25 @@ private:
   void make_wait(consumer& who);
   consumer* next_consumer();
   entry pop_ready();
+  entry pop(level& from);
   delivery_number hand_to(consumer& who, entry item, std::vector<position>& done);
   static std::deque<entry>::iterator find_out(consumer& who, delivery_number first);
-  void put_back(std::vector<entry> returned);
+  void put_back(std::vector<entry> returned, std::vector<position>& done);
+  void put_back(level& ready, std::vector<entry> returned);
+  level* head();
+  bool is_full(std::size_t more_bytes) const noexcept;
+  void leave(entry item, death why, std::vector<position>& done);
+  void choose_single();
   void drop_settled(consumer& who);
   void erase_if_spent(consumer& who);
 
-  std::deque<entry> ready_;
-  std::uint64_t ready_bytes_ = 0;
+  queue_arguments how_;
+  std::vector<level> ready_{1}; ///< by priority
+  std::uint64_t ready_count_ = 0;
+  std::uint64_t ready_bytes_ = 0;      ///< of memory
+  std::uint64_t ready_body_bytes_ = 0; ///< what x-max-length-bytes counts
+  std::vector<dead> dead_;
+  consumer_id single_ = 0; ///< the active one, if only one may be; 0: none
   std::uint64_t unacked_ = 0;
   std::uint64_t next_sequence_ = 1;
   consumer_id next_id_ = 1;

@@ -12,7 +12,7 @@ public:
   /// `home` outlives the actor.
   pinned_actor(caf::actor_config& config, caf::execution_unit* home) : caf::event_based_actor(config), home_(home) {
     set_default_handler(caf::drop); // CAF's own prints whole messages
-    // A handler that throws ends the actor with an error its supervisor sees; nothing goes to stderr.
+    // A handler that throws ends the actor with an error that whoever monitors it sees; nothing goes to stderr.
   }
 
   using caf::event_based_actor::enqueue;

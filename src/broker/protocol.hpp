@@ -45,6 +45,7 @@ struct queued {
   message_ptr message;
   position at = 0; ///< in the log; 0 for transient
   bool redelivered = false;
+  std::uint32_t ordinal = 0; ///< on its way in: the publisher's count since its last batch
 };
 
 // -- to a queue -----------------------------------------------------------------------------------------------------
@@ -130,7 +131,9 @@ struct purged {
 };
 
 /// Response: queue_status.
-struct inspect_queue {};
+struct inspect_queue {
+  bool used = false; ///< a client declares it once more: x-expires begins anew
+};
 struct queue_status {
   std::uint64_t ready = 0;
   std::uint64_t unacked = 0;
@@ -146,7 +149,7 @@ struct shut_queue {
 
 // -- to a publisher -------------------------------------------------------------------------------------------------
 
-/// The queue has taken the batch `token` (minus those it refused, by index into the batch's items).
+/// The queue has taken the batch `token`, but for those it refused because it is full (x-overflow), by ordinal.
 struct enqueued {
   queue_number queue = 0;
   std::uint64_t token = 0;
@@ -229,7 +232,7 @@ struct owner_gone {
   std::string owner;
 };
 
-/// From a queue: its last consumer went and it is auto-delete.
+/// From a queue: its last consumer went and it is auto-delete, or nobody used it for its x-expires.
 struct queue_unused {
   std::string name;
   queue_number number = 0;

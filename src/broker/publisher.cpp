@@ -1,7 +1,10 @@
 #include "broker/publisher.hpp"
 
+#include <algorithm>
+
 #include <caf/send.hpp>
 
+#include "broker/routing_keys.hpp"
 #include "messages/properties.hpp"
 
 namespace switchboard::broker {
@@ -13,32 +16,36 @@ void publisher::begin() {
     collected_.routes_.reset();
 }
 
-routed publisher::publish(const message_ptr& what) { return route(what, nullptr); }
+routed publisher::publish(const message_ptr& what) { return route(what, nullptr, {}); }
 
-routed publisher::publish(const message_ptr& what, durable_transaction& within) { return route(what, &within); }
+routed publisher::publish(const message_ptr& what, durable_transaction& within, const queue_filter& may_take) {
+  return route(what, &within, may_take);
+}
 
-routed publisher::route(const message_ptr& what, durable_transaction* within) {
+routed publisher::route(message_ptr what, durable_transaction* within, const queue_filter& may_take) {
   const auto exchange = what->exchange();
   const auto key = what->routing_key();
   if (exchange.empty() && key.starts_with(reply_to_prefix)) {
+    ++next_ordinal_;
     auto target = broker_->replies().find(key);
     if (!target)
       return routed::unroutable;
     auto& replies = collected_.replies_;
     if (replies.empty() || replies.back().first != target->actor || replies.back().second.key != target->key)
       replies.emplace_back(std::move(target->actor), direct_reply{target->key, {}});
-    replies.back().second.messages.push_back(what);
     bytes_ += what->footprint();
+    replies.back().second.messages.push_back(std::move(what));
     return routed::queued;
   }
   if (!collected_.routes_)
     collected_.routes_ = broker_->routes();
   found_.clear();
   std::string_view headers;
-  if (!exchange.empty())
+  if (carries_headers(what->properties()))
     if (auto glance = glance_properties(what->properties()))
       headers = glance->headers;
-  switch (collected_.routes_->route(exchange, key, headers, found_)) {
+  const bool from_client = !may_take;
+  switch (collected_.routes_->route(exchange, key, headers, found_, from_client)) {
   case routing_table::result::no_exchange:
     return routed::no_exchange;
   case routing_table::result::internal:
@@ -46,6 +53,11 @@ routed publisher::route(const message_ptr& what, durable_transaction* within) {
   case routing_table::result::found:
     break;
   }
+  const auto ordinal = next_ordinal_++;
+  if (may_have_copies(headers))
+    route_copies(what, headers, from_client);
+  if (may_take)
+    std::erase_if(found_, [&](const endpoint* to) { return !may_take(to->name); });
   if (found_.empty())
     return routed::unroutable;
   position at = 0;
@@ -58,11 +70,30 @@ routed publisher::route(const message_ptr& what, durable_transaction* within) {
       if (!within && !durable_)
         durable_ = broker_->log().begin();
       (within ? within : durable_.get())->put_message(queue->number, at, what);
+      collected_.durable_ = true;
     }
-    batch_for(queue).items.push_back({what, durable ? at : 0, false});
+    batch_for(queue).items.push_back({what, durable ? at : 0, false, ordinal});
   }
   bytes_ += what->footprint();
   return routed::queued;
+}
+
+/// Adds the queues of the further keys to those found, each once, and takes the blind ones out of the message.
+void publisher::route_copies(message_ptr& what, std::string_view headers, bool from_client) {
+  const auto table = decode_fields(headers);
+  if (!table)
+    return;
+  const auto more = copy_keys(*table);
+  std::vector<const endpoint*> further;
+  for (const auto& key : more.keys) {
+    further.clear();
+    collected_.routes_->route(what->exchange(), key, headers, further, from_client);
+    for (const auto* to : further)
+      if (std::find(found_.begin(), found_.end(), to) == found_.end())
+        found_.push_back(to);
+  }
+  if (more.blind)
+    what = without_blind_copies(*what);
 }
 
 enqueue_batch& publisher::batch_for(const queue_handle* queue) {
@@ -89,12 +120,15 @@ publisher::sent publisher::flush(caf::event_based_actor* self, std::uint64_t tok
   batches.clear();
   replies.clear();
   bytes_ = 0;
+  next_ordinal_ = 0;
+  collected_.durable_ = false;
   begin();
   return result;
 }
 
 publisher::handoff publisher::take() {
   bytes_ = 0;
+  next_ordinal_ = 0;
   return std::exchange(collected_, {});
 }
 

@@ -22,17 +22,23 @@ enum class routed {
   internal,    ///< 403: the exchange takes no publishes from clients
 };
 
+/// Says of a queue whether a message may go to it.
+using queue_filter = std::function<bool(std::string_view queue)>;
+
 class publisher {
 public:
   explicit publisher(broker_ptr where) : broker_(std::move(where)) {}
 
   /// What follows is routed as things are then; call once per batch before publish().
   void begin();
-  /// Routes by the message's exchange, key and headers, and adds it to the batch.
+  /// Routes by the message's exchange, keys (also those in CC and BCC, routing_keys.hpp) and headers, and adds it to
+  /// the batch. Each one that does not fail has the next ordinal, from 0 in each batch (`enqueued::refused`).
   routed publish(const message_ptr& what);
   /// Like publish, but what must be durable goes into `within`, a transaction of the caller's (one outcome, one
   /// commit). Then take() and, once that transaction is on disk, handoff::send().
-  routed publish(const message_ptr& what, durable_transaction& within);
+  /// `may_take`, if given, is asked of each queue; then the message comes from a queue, not from a client, and may go
+  /// to internal exchanges.
+  routed publish(const message_ptr& what, durable_transaction& within, const queue_filter& may_take = {});
 
   bool empty() const noexcept { return collected_.batches_.empty() && collected_.replies_.empty(); }
 
@@ -51,9 +57,12 @@ public:
   public:
     /// Hands the messages to queues and reply consumers; nothing is written. Call once, from any thread.
     void send();
+    /// Something of it was put into the transaction.
+    bool durable() const noexcept { return durable_; }
 
   private:
     friend class publisher;
+    bool durable_ = false;
     std::shared_ptr<const routing_table> routes_; // keeps the queues below alive
     std::vector<std::pair<const queue_handle*, enqueue_batch>> batches_;
     std::vector<std::pair<caf::actor, direct_reply>> replies_;
@@ -61,7 +70,8 @@ public:
   handoff take();
 
 private:
-  routed route(const message_ptr& what, durable_transaction* within);
+  routed route(message_ptr what, durable_transaction* within, const queue_filter& may_take);
+  void route_copies(message_ptr& what, std::string_view headers, bool from_client);
   enqueue_batch& batch_for(const queue_handle* queue);
 
   broker_ptr broker_;
@@ -69,6 +79,7 @@ private:
   std::unique_ptr<durable_transaction> durable_;
   std::vector<const endpoint*> found_; // reused by route()
   std::size_t bytes_ = 0;
+  std::uint32_t next_ordinal_ = 0;
 };
 
 } // namespace switchboard::broker

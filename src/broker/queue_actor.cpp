@@ -1,5 +1,6 @@
 #include "broker/queue_actor.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 
@@ -7,17 +8,22 @@
 #include "broker/errors.hpp"
 #include "broker/message_queue.hpp"
 #include "broker/pinned_actor.hpp"
+#include "broker/publisher.hpp"
 
 namespace switchboard::broker {
 
 // Sent by a queue to itself.
 struct trickle_tick {};    ///< a publisher has waited for trickle_interval
 struct flush_deletions {}; ///< write what was settled since the last one
+struct expiry_tick {};     ///< a message's time to live is over, or there are dead letters to send
+struct unused_tick {};     ///< look whether x-expires is over
 
 } // namespace switchboard::broker
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::trickle_tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::flush_deletions)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::expiry_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::unused_tick)
 
 namespace switchboard::broker {
 
@@ -29,17 +35,27 @@ using namespace std::chrono_literals;
 /// publisher and stuck consumer may be one connection, whose acks we would otherwise never read.
 constexpr auto trickle_interval = 100ms;
 
+/// How long dead letters wait for the routes while the broker still starts.
+constexpr auto routes_recheck = 20ms;
+
+/// What an actor's delay is kept below; longer ones are armed again.
+constexpr auto delay_max = std::chrono::hours{24};
+
 class queue_actor final : public pinned_actor {
 public:
   queue_actor(caf::actor_config& config, caf::execution_unit* home, queue_setup setup)
-      : pinned_actor(config, home), setup_(std::move(setup)) {
+      : pinned_actor(config, home), setup_(std::move(setup)), queue_(read_queue_arguments(setup_.spec.arguments)) {
+    // A time to live begins anew with the node: the log does not say when a message came.
     for (auto& item : setup_.recovered)
-      queue_.enqueue(std::move(item));
+      queue_.enqueue(std::move(item), now(), done_);
     setup_.recovered.clear();
     set_down_handler([this](caf::down_msg& down) { on_down(down); });
   }
 
   caf::behavior make_behavior() override {
+    send(this, expiry_tick{}); // for what was recovered
+    if (queue_.how().expires)
+      await_use();
     return {
         [this](enqueue_batch& batch) { on_enqueue(batch); },
         [this](const settle& what) { on_settle(what); },
@@ -49,7 +65,13 @@ public:
         [this](const release_consumer& what) { on_release(what.consumer.id(), what.key); },
         [this](const get& what) -> got { return on_get(what); },
         [this](const purge&) -> purged { return on_purge(); },
-        [this](const inspect_queue&) -> queue_status { return status(); },
+        [this](const inspect_queue& what) -> queue_status {
+          if (what.used)
+            touch();
+          return status();
+        },
+        [this](expiry_tick) { on_expiry(); },
+        [this](unused_tick) { await_use(); },
         [this](flush_deletions) { write_deletions(); },
         [this](trickle_tick) { on_trickle(); },
         [this](const shut_queue& why) { on_shut(why.stopping); },
@@ -75,13 +97,22 @@ private:
   };
   using peer_key = std::pair<caf::actor_id, consumer_key>;
 
+  static message_queue::instant now() { return std::chrono::steady_clock::now(); }
+
   void on_enqueue(enqueue_batch& batch) {
-    for (auto& item : batch.items)
-      queue_.enqueue(std::move(item));
-    pump();
+    enqueued answer{setup_.number, batch.token, {}};
+    const auto at = now();
+    queue_.expire(at, done_); // before anything is handed out
+    for (auto& item : batch.items) {
+      const auto ordinal = item.ordinal;
+      if (!queue_.enqueue(std::move(item), at, done_))
+        answer.refused.push_back(ordinal);
+      else if (queue_.how().rejects())
+        turn(); // what a consumer takes makes room for the next one
+    }
+    turn();
     if (!batch.publisher)
       return;
-    enqueued answer{setup_.number, batch.token, {}};
     if (too_deep()) {
       held_.push_back({std::move(batch.publisher), std::move(answer)});
       arm_trickle();
@@ -94,20 +125,21 @@ private:
     if (auto* who = find(what.consumer, what.key)) {
       queue_.settle(who->id, what.first, what.last, what.what, done_);
       forget_if_spent({what.consumer, what.key});
-      pump();
+      turn();
     }
   }
 
   void on_grant(const grant& what) {
     if (auto* who = find(what.consumer, what.key)) {
       queue_.grant(who->id, what.messages, what.bytes);
-      pump();
+      turn();
     }
   }
 
   caf::result<consume_ok> on_consume(start_consumer& what) {
     if (unused_)
       return to_caf(no_such_queue());
+    touch();
     if (!queue_.may_add(what.exclusive))
       return to_caf(
           {errc::access_refused, "ACCESS_REFUSED - queue '" + setup_.spec.name + "' in vhost '/' in exclusive use"});
@@ -132,13 +164,15 @@ private:
     auto found = peers_.find({actor, key});
     if (found == peers_.end())
       return;
-    const auto last = queue_.release(found->second.id);
+    const auto last = queue_.release(found->second.id, done_);
     forget(found);
     pump();
     after_leave(last);
   }
 
   got on_get(const get& what) {
+    touch();
+    queue_.expire(now(), done_);
     auto* who = find(what.consumer.id(), what.key);
     if (!who)
       // Not no_ack, whatever this one asks: the next get of the same taker may want its message back.
@@ -179,6 +213,10 @@ private:
   caf::behavior after_life() {
     return {
         [this](const enqueue_batch& batch) {
+          for (const auto& item : batch.items) // written after the queue's messages were deleted from the log
+            if (item.at)
+              done_.push_back(item.at);
+          write_deletions();
           if (batch.publisher)
             send(batch.publisher, enqueued{setup_.number, batch.token, {}});
         },
@@ -187,6 +225,10 @@ private:
         [](const cancel_consumer& what) { return cancel_ok{what.key}; },
         [](const purge&) { return purged{}; },
         [](const inspect_queue&) { return queue_status{}; },
+        [](expiry_tick) {},
+        [](unused_tick) {},
+        [](flush_deletions) {},
+        [](trickle_tick) {},
         [this](const shut_queue& why) {
           if (why.stopping)
             quit();
@@ -235,6 +277,14 @@ private:
     return found == peers_.end() ? nullptr : &found->second;
   }
 
+  /// Something has changed but no message came in: the head may be too old to be handed out.
+  void turn() {
+    if (expiry_armed_)
+      queue_.expire(now(), done_);
+    pump();
+  }
+
+  /// Does not expire: what came in just now may be handed out even if it may not wait at all (RabbitMQ, TTL 0).
   void pump() {
     queue_.pump(
         [this](message_queue::consumer_id id, delivery_number number, queued item) {
@@ -256,12 +306,85 @@ private:
   }
 
   void after_change() {
+    queue_.trim(done_);
+    bury();
+    await_expiry();
     if (!done_.empty() && !flushing_) {
       flushing_ = true; // one transaction for all settles that wait in the mailbox already
       send(this, flush_deletions{});
     }
     if (!held_.empty() && !too_deep_to_resume())
       let_in(held_.size());
+  }
+
+  // -- time to live and dead letters --------------------------------------------------------------------------------
+
+  void on_expiry() {
+    expiry_armed_.reset();
+    queue_.expire(now(), done_);
+    after_change();
+  }
+
+  void await_expiry() {
+    const auto next = queue_.next_expiry();
+    if (!next || (expiry_armed_ && *expiry_armed_ <= *next))
+      return;
+    expiry_armed_ = *next;
+    const auto delay = std::clamp<std::chrono::steady_clock::duration>(*next - now(), 0ms, delay_max);
+    delayed_send(this, std::chrono::ceil<milliseconds>(delay), expiry_tick{});
+  }
+
+  /// Publishes what died to the dead-letter exchange; in the log one goes as the other comes. Nobody waits for credit
+  /// here: what a queue lets go of must not wait for another one.
+  void bury() {
+    auto dead = queue_.take_dead();
+    waiting_dead_.insert(waiting_dead_.end(), std::make_move_iterator(dead.begin()),
+                         std::make_move_iterator(dead.end()));
+    if (waiting_dead_.empty())
+      return;
+    auto owner = setup_.owner.lock();
+    if (!owner || !owner->routes()) {
+      delayed_send(this, routes_recheck, expiry_tick{});
+      return;
+    }
+    const auto& how = queue_.how();
+    auto changes = setup_.log->begin();
+    publisher out{owner};
+    out.begin();
+    bool durable = false;
+    const auto at = system_clock{}.now();
+    for (auto& [what, position, why] : std::exchange(waiting_dead_, {})) {
+      const auto letter =
+          make_dead_letter(*what, why, setup_.spec.name, *how.dead_letter_exchange, how.dead_letter_routing_key, at);
+      out.publish(letter, *changes,
+                  [&](std::string_view queue) { return why == death::rejected || !closes_circle(*letter, queue); });
+      if (position == 0)
+        continue;
+      durable = true;
+      changes->delete_message(setup_.number, position);
+    }
+    auto letters = out.take();
+    if (durable || letters.durable())
+      setup_.log->commit(std::move(changes), {});
+    letters.send();
+  }
+
+  // -- x-expires ----------------------------------------------------------------------------------------------------
+
+  void touch() { last_used_ = now(); }
+
+  /// Asks topology to let the queue go if it had neither consumer nor get nor declare for its x-expires.
+  void await_use() {
+    const auto life = *queue_.how().expires;
+    if (queue_.consumers() > 0)
+      touch();
+    const auto left = last_used_ + life - now();
+    if (left <= 0ms) {
+      unused_ = true;
+      send(setup_.topology, queue_unused{setup_.spec.name, setup_.number});
+    } else {
+      delayed_send(this, std::min<milliseconds>(std::chrono::ceil<milliseconds>(left), delay_max), unused_tick{});
+    }
   }
 
   void write_deletions() {
@@ -276,6 +399,8 @@ private:
   }
 
   void after_leave(bool last) {
+    if (last)
+      touch();
     if (!last || !setup_.spec.auto_delete)
       return;
     unused_ = true; // who comes now comes too late, whatever topology is busy with
@@ -328,7 +453,10 @@ private:
   std::vector<peer*> filled_;
   std::vector<position> done_;
   std::deque<held> held_;
-  bool unused_ = false; ///< auto-delete, and the last consumer went
+  std::vector<message_queue::dead> waiting_dead_;
+  std::optional<message_queue::instant> expiry_armed_;
+  message_queue::instant last_used_ = now();
+  bool unused_ = false; ///< it goes: auto-delete and the last consumer went, or x-expires
   bool flushing_ = false;
   bool trickling_ = false;
   bool progress_ = false;

@@ -2,6 +2,8 @@
 // consumers, publishers and the log. Spawned by the topology actor; pinned to an I/O thread.
 #pragma once
 
+#include <memory>
+
 #include <caf/actor.hpp>
 #include <caf/actor_system.hpp>
 
@@ -13,6 +15,7 @@ namespace switchboard::broker {
 struct queue_setup {
   queue_spec spec;
   queue_number number = 0;
+  std::weak_ptr<broker> owner; ///< dead letters are published there
   std::shared_ptr<durable_log> log;
   caf::actor topology;
   limits bounds;

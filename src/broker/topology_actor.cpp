@@ -95,11 +95,13 @@ private:
     auto restored = topology_.restore(std::move(records), [&](const queue_spec& spec, queue_number number) {
       std::vector<queued> found;
       // Nobody wrote down what was delivered before the stop, so each may have been: redelivered says just that.
-      if (auto read_queue = setup_.log->each_message(number,
-                                                     [&](position at, message_ptr what) {
-                                                       found.push_back({std::move(what), at, true});
-                                                     });
-          !read_queue && messages)
+      auto read_queue = setup_.log->each_message(number, [&](position at, message_ptr what) {
+        found.push_back({std::move(what), at, true});
+      });
+      // One damaged record must not keep the node down: the others of its queue were read.
+      if (auto owner = setup_.owner.lock(); !read_queue && read_queue.error().code == errc::corrupt && owner)
+        owner->note_damaged(spec.name);
+      else if (!read_queue && messages)
         messages = read_queue;
       return start_queue(spec, number, std::move(found));
     });
@@ -109,9 +111,9 @@ private:
 
   endpoint_ptr start_queue(const queue_spec& spec, queue_number number, std::vector<queued> recovered) {
     auto* where = setup_.where[number % setup_.where.size()];
-    auto actor =
-        spawn_queue(system(), where,
-                    {spec, number, setup_.log, caf::actor_cast<caf::actor>(this), setup_.bounds, std::move(recovered)});
+    auto actor = spawn_queue(system(), where,
+                             {spec, number, setup_.owner, setup_.log, caf::actor_cast<caf::actor>(this), setup_.bounds,
+                              std::move(recovered)});
     return std::make_shared<queue_handle>(number, spec.name, spec.durable, std::move(actor));
   }
 
@@ -128,7 +130,7 @@ private:
       store(std::move(declared->changes), [promise, queue]() mutable { promise.deliver(queue_ok{queue, 0, 0}); });
       return promise;
     }
-    request(queue->actor, caf::infinite, inspect_queue{})
+    request(queue->actor, caf::infinite, inspect_queue{!what.passive})
         .then(
             [promise, queue](const queue_status& now) mutable {
               promise.deliver(queue_ok{queue, now.ready, now.consumers});

@@ -52,4 +52,9 @@ struct property_glance {
 };
 expected<property_glance> glance_properties(std::string_view bytes);
 
+/// Whether the flags announce an expiration (0-9-1, 4.2.6.1; bit 8): cheap enough to ask of every message.
+inline bool carries_expiration(std::string_view bytes) noexcept { return !bytes.empty() && (bytes[0] & 0x01) != 0; }
+/// The same for headers, bit 13.
+inline bool carries_headers(std::string_view bytes) noexcept { return !bytes.empty() && (bytes[0] & 0x20) != 0; }
+
 } // namespace switchboard

@@ -89,6 +89,7 @@ expected<std::unique_ptr<runtime::core>> start_core(const config& settings) {
   how.limits = {settings.broker.backlog_bytes_max, settings.broker.memory_bytes_max};
   how.store_bytes_max = settings.store.map_bytes_max;
   how.store_sync = settings.store.sync;
+  how.journal_window = settings.store.journal_window;
   how.entities.reply_window = settings.service.reply_window;
   how.on_store_failure = end_without_store;
   return runtime::core::start(std::move(how));

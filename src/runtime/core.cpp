@@ -85,7 +85,8 @@ public:
 
   expected<void> start() {
     for (auto step : {&node_core::open_store, &node_core::start_broker, &node_core::load_plugins,
-                      &node_core::restore_timers, &node_core::start_actors, &node_core::resend_outbox})
+                      &node_core::declare_event_exchanges, &node_core::resend_outbox, &node_core::restore_timers,
+                      &node_core::start_actors})
       if (auto done = (this->*step)(); !done)
         return done;
     return {};
@@ -156,6 +157,9 @@ private:
       return started.error();
     context_.reset(
         new node_context{*system_, *io_, *clock_, std::move(*started), metrics_, directory_, options_.node_name});
+    for (const auto& queue : context_->broker->damaged_queues())
+      log::failure("queue_damaged",
+                   {{"queue", queue}, {"reason", "stored messages that cannot be read were left out"}});
     watch_store();
     watch_actors();
     return {};
@@ -200,11 +204,16 @@ private:
     return tolerate_corrupt(read);
   }
 
-  /// Exchanges first, so that no event of a service finds none; then everything that consumes.
-  expected<void> start_actors() {
+  /// Before anything decides, so that no event finds none.
+  expected<void> declare_event_exchanges() {
     for (const auto* type : hosts_->types())
       if (auto declared = declare_events(type->abi->type); !declared)
         return declared;
+    return {};
+  }
+
+  /// Everything that consumes, and what wakes it.
+  expected<void> start_actors() {
     root_ = spawn_supervisor(*context_, {"/", {}, {}});
     if (auto added = add_to(root_, {"timers", "timers", restart_policy::permanent,
                                     [this] { return expected<caf::actor>{hosts_->timers().spawn()}; }});
@@ -284,19 +293,23 @@ private:
     return {};
   }
 
-  /// What entities had to tell others when the node stopped.
+  /// What entities had to tell others when the node stopped. Before timers and consumers start, and read whole before
+  /// the first is told: what this run puts into the outbox is told by who put it there.
   expected<void> resend_outbox() {
-    std::size_t count = 0;
+    std::vector<store::outbox_record> left;
     auto read = store_->each_outbox([&](store::outbox_record&& record) {
+      left.push_back(std::move(record));
+      return true;
+    });
+    for (const auto& record : left) {
       auto message = decode_outbox(record);
       if (!message)
         log::failure("outbox_unreadable", {{"number", record.number}, {"reason", message.error().what}});
       else if (!hosts_->tell(message->type, message->id, message->work))
         log::warning("message_kept", {{"to_type", message->type}, {"name", message->work->what.name}});
-      return ++count, true;
-    });
-    if (count > 0)
-      log::info("outbox_resent", {{"count", count}});
+    }
+    if (!left.empty())
+      log::info("outbox_resent", {{"count", left.size()}});
     return tolerate_corrupt(read);
   }
 

@@ -105,7 +105,11 @@ private:
       return true;
     }
     auto stored = hosts_.store().find_reply(terms.scope, terms.message_id);
-    if (!stored || !*stored || (*stored)->expires <= now())
+    if (!stored) { // perhaps it was done already: doing it again is worse than saying so
+      answer_now(what, terms, asked.method, stored.error());
+      return true;
+    }
+    if (!*stored || (*stored)->expires <= now())
       return false;
     publish(terms, (*stored)->bytes);
     count(asked.method, "repeat");

@@ -8,6 +8,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "messages/properties.hpp"
+
 namespace switchboard::broker {
 namespace {
 
@@ -31,7 +33,7 @@ class a_message_queue : public testing::Test {
 protected:
   void put(std::initializer_list<const char*> bodies, position first = 0) {
     for (const auto* body : bodies) {
-      queue.enqueue({text(body), first, false});
+      queue.enqueue({text(body), first, false}, {}, done);
       first += first ? 1 : 0;
     }
   }
@@ -84,7 +86,7 @@ TEST_F(a_message_queue, stops_when_the_link_is_full_and_goes_on_with_a_grant) {
 
 TEST_F(a_message_queue, sends_a_message_larger_than_the_link_alone) {
   const auto c = queue.add({});
-  queue.enqueue({text(std::string(link_bytes_max + 1, 'x')), 0, false});
+  queue.enqueue({text(std::string(link_bytes_max + 1, 'x')), 0, false}, {}, done);
   put({"b"});
   EXPECT_EQ(pump().size(), 1u);
   queue.grant(c, 1, link_bytes_max * 2);
@@ -106,9 +108,9 @@ TEST_F(a_message_queue, merges_what_comes_back_from_two_consumers_by_age) {
   put({"a", "b", "c", "d", "e"}); // x: a c, y: b d
   pump();
   queue.stop(x);
-  queue.release(x);
+  queue.release(x, done);
   queue.stop(y);
-  queue.release(y);
+  queue.release(y, done);
   const auto z = queue.add({});
   EXPECT_THAT(pump(), ElementsAre(taken{z, 1, "a", true}, taken{z, 2, "b", true}, taken{z, 3, "c", true},
                                   taken{z, 4, "d", true}, taken{z, 5, "e", false}));
@@ -160,7 +162,7 @@ TEST_F(a_message_queue, allows_exclusive_use_only_alone) {
   ASSERT_TRUE(queue.may_add(true));
   const auto alone = queue.add({.exclusive = true});
   EXPECT_FALSE(queue.may_add(false));
-  queue.release(alone);
+  queue.release(alone, done);
   EXPECT_TRUE(queue.may_add(false));
 }
 
@@ -183,7 +185,7 @@ TEST_F(a_message_queue, says_when_the_last_consumer_leaves) {
   const auto x = queue.add({});
   const auto y = queue.add({});
   EXPECT_FALSE(queue.stop(x));
-  EXPECT_TRUE(queue.release(y));
+  EXPECT_TRUE(queue.release(y, done));
 }
 
 TEST_F(a_message_queue, answers_get_with_the_head_and_lets_it_be_settled) {
@@ -204,7 +206,7 @@ TEST_F(a_message_queue, finds_deliveries_among_any_settled_before_while_one_is_n
   const auto c = queue.add({});
   constexpr delivery_number many = 2000; // less than the link takes
   for (delivery_number number = 1; number <= many; ++number)
-    queue.enqueue({text("m"), number, false});
+    queue.enqueue({text("m"), number, false}, {}, done);
   pump();
   const auto settle = [&](delivery_number number) {
     done.clear();
@@ -221,7 +223,7 @@ TEST_F(a_message_queue, finds_deliveries_among_any_settled_before_while_one_is_n
   queue.grant(c, many, 1 << 20);
   put({"next"}, many + 1);
   EXPECT_THAT(pump(), ElementsAre(taken{c, many + 1, "next", false}));
-  queue.release(c);
+  queue.release(c, done);
   EXPECT_EQ(queue.ready(), 2u);
 }
 
@@ -236,6 +238,169 @@ TEST_F(a_message_queue, purges_only_what_is_ready) {
 }
 
 /// The same operations on a queue so simple that it can't be wrong: a list by age, and a map of what is out.
+// -- x- arguments ---------------------------------------------------------------------------------------------------
+
+constexpr message_queue::instant start{std::chrono::hours{1}};
+
+message_ptr with(basic_properties properties, const std::string& body) {
+  return make_message("", "q", encode_properties(properties), body, false);
+}
+basic_properties expiring(std::string ms) {
+  basic_properties made;
+  made.expiration = std::move(ms);
+  return made;
+}
+basic_properties urgent(std::uint8_t priority) {
+  basic_properties made;
+  made.priority = priority;
+  return made;
+}
+
+class a_message_queue_with_arguments : public testing::Test {
+protected:
+  bool put(const std::string& body, message_queue::instant at = start) {
+    return queue.enqueue({text(body), ++last_position, false}, at, done);
+  }
+  std::vector<std::string> bodies() {
+    std::vector<std::string> out;
+    queue.pump([&](auto, auto, queued item) { out.emplace_back(item.message->body()); }, done);
+    return out;
+  }
+  std::vector<std::string> dead() {
+    std::vector<std::string> out;
+    for (const auto& each : queue.take_dead())
+      out.push_back(std::string{each.message->body()} + " " + std::string{name_of(each.why)});
+    return out;
+  }
+
+  message_queue queue;
+  std::vector<position> done;
+  position last_position = 0;
+};
+
+TEST_F(a_message_queue_with_arguments, lets_messages_go_when_their_time_is_over) {
+  queue = message_queue{{.message_ttl = milliseconds{100}}};
+  put("a");
+  queue.enqueue({with(expiring("30"), "b"), ++last_position, false}, start, done);
+  put("c", start + milliseconds{50});
+  EXPECT_EQ(queue.next_expiry(), start + milliseconds{100});
+  queue.expire(start + milliseconds{99}, done); // b is over, but not at the head
+  EXPECT_EQ(queue.ready(), 3u);
+  queue.expire(start + milliseconds{100}, done);
+  EXPECT_EQ(queue.ready(), 1u);
+  EXPECT_THAT(done, ElementsAre(1, 2));
+  EXPECT_EQ(queue.next_expiry(), start + milliseconds{150});
+}
+
+TEST_F(a_message_queue_with_arguments, hands_out_at_once_what_may_not_wait_at_all) {
+  queue = message_queue{{.message_ttl = milliseconds{0}}};
+  queue.add({.prefetch = 1});
+  put("a");
+  put("b");
+  EXPECT_THAT(bodies(), ElementsAre("a"));
+  queue.expire(start, done);
+  EXPECT_EQ(queue.ready(), 0u);
+}
+
+TEST_F(a_message_queue_with_arguments, a_returned_message_keeps_its_time) {
+  queue = message_queue{{.message_ttl = milliseconds{100}}};
+  const auto c = queue.add({});
+  put("a");
+  EXPECT_THAT(bodies(), ElementsAre("a"));
+  queue.settle(c, 1, 1, verdict::requeue, done);
+  EXPECT_EQ(queue.next_expiry(), start + milliseconds{100});
+}
+
+TEST_F(a_message_queue_with_arguments, drops_the_oldest_when_it_is_too_long) {
+  queue = message_queue{{.max_length = 2, .dead_letter_exchange = "dlx"}};
+  for (const auto* body : {"a", "b", "c"})
+    EXPECT_TRUE(put(body));
+  queue.trim(done);
+  EXPECT_THAT(dead(), ElementsAre("a maxlen"));
+  EXPECT_THAT(done, IsEmpty());
+  queue = message_queue{{.max_length_bytes = 3}};
+  put("aa");
+  put("bb");
+  queue.trim(done);
+  EXPECT_EQ(queue.ready(), 1u);
+  EXPECT_THAT(done, ElementsAre(4));
+}
+
+TEST_F(a_message_queue_with_arguments, refuses_when_it_is_full_and_says_so) {
+  queue = message_queue{{.max_length = 1, .when_full = overflow::reject_publish, .dead_letter_exchange = "dlx"}};
+  EXPECT_TRUE(put("a"));
+  EXPECT_FALSE(put("b"));
+  EXPECT_THAT(done, ElementsAre(2));
+  EXPECT_THAT(dead(), IsEmpty());
+  queue = message_queue{{.max_length = 0, .when_full = overflow::reject_publish_dlx, .dead_letter_exchange = "dlx"}};
+  EXPECT_FALSE(put("c"));
+  EXPECT_THAT(dead(), ElementsAre("c maxlen"));
+}
+
+TEST_F(a_message_queue_with_arguments, serves_higher_priorities_first_and_each_in_order) {
+  queue = message_queue{{.max_priority = 5}};
+  put("low 1");
+  queue.enqueue({with(urgent(3), "mid"), 0, false}, start, done);
+  queue.enqueue({with(urgent(9), "top 1"), 0, false}, start, done); // over the maximum: the maximum
+  queue.enqueue({with(urgent(5), "top 2"), 0, false}, start, done);
+  put("low 2");
+  const auto c = queue.add({});
+  EXPECT_THAT(bodies(), ElementsAre("top 1", "top 2", "mid", "low 1", "low 2"));
+  queue.settle(c, 1, 5, verdict::requeue, done);
+  EXPECT_THAT(bodies(), ElementsAre("top 1", "top 2", "mid", "low 1", "low 2"));
+}
+
+TEST_F(a_message_queue_with_arguments, serves_one_consumer_at_a_time_and_then_the_next_in_line) {
+  queue = message_queue{{.single_active_consumer = true}};
+  const auto first = queue.add({});
+  const auto second = queue.add({});
+  put("a");
+  put("b");
+  std::vector<message_queue::consumer_id> to;
+  const auto pump = [&] { queue.pump([&](auto id, auto, queued) { to.push_back(id); }, done); };
+  pump();
+  EXPECT_THAT(to, ElementsAre(first, first));
+  put("c");
+  queue.stop(first);
+  pump();
+  EXPECT_THAT(to, ElementsAre(first, first, second));
+  queue.release(first, done);
+  pump();
+  EXPECT_THAT(to, ElementsAre(first, first, second, second, second));
+}
+
+TEST_F(a_message_queue_with_arguments, gives_up_a_message_that_came_back_too_often) {
+  queue = message_queue{{.dead_letter_exchange = "dlx", .delivery_limit = 2, .counts_deliveries = true}};
+  const auto c = queue.add({});
+  put("a");
+  for (delivery_number n = 1; n <= 3; ++n) {
+    std::optional<std::int64_t> count;
+    queue.pump(
+        [&](auto, auto, queued item) {
+          const auto read = decode_properties(item.message->properties());
+          if (read->headers)
+            count = read->headers->find("x-delivery-count")->as_integer();
+        },
+        done);
+    EXPECT_EQ(count.value_or(0), static_cast<std::int64_t>(n - 1));
+    queue.settle(c, n, n, verdict::requeue, done);
+  }
+  EXPECT_EQ(queue.ready(), 0u);
+  EXPECT_THAT(dead(), ElementsAre("a delivery_limit"));
+}
+
+TEST_F(a_message_queue_with_arguments, dead_letters_what_is_rejected_and_not_what_is_acknowledged) {
+  queue = message_queue{{.dead_letter_exchange = ""}};
+  const auto c = queue.add({});
+  put("a");
+  put("b");
+  bodies();
+  queue.settle(c, 1, 1, verdict::ack, done);
+  queue.settle(c, 2, 2, verdict::reject, done);
+  EXPECT_THAT(done, ElementsAre(1));
+  EXPECT_THAT(dead(), ElementsAre("b rejected"));
+}
+
 TEST(a_message_queue_under_random_use, agrees_with_a_simple_model) {
   for (unsigned seed = 1; seed <= 200; ++seed) {
     std::mt19937 random{seed};
@@ -252,7 +417,7 @@ TEST(a_message_queue_under_random_use, agrees_with_a_simple_model) {
       switch (pick(6)) {
       case 0:
       case 1:
-        queue.enqueue({text("m"), next, false});
+        queue.enqueue({text("m"), next, false}, {}, done);
         ready[next++] = false;
         break;
       case 2:
@@ -264,7 +429,7 @@ TEST(a_message_queue_under_random_use, agrees_with_a_simple_model) {
       case 3: // release somebody
         if (!prefetch.empty()) {
           const auto who = std::next(prefetch.begin(), pick(static_cast<unsigned>(prefetch.size())))->first;
-          queue.release(who);
+          queue.release(who, done);
           for (auto at = out.begin(); at != out.end();)
             if (at->first.first == who) {
               ready[at->second] = true;

@@ -126,11 +126,13 @@ class Node:
     def start(self):
         began = time.monotonic()
         self.lines = Lines(self.arguments())
+        self.killed = False
         self.lines.line("the node is ready", lambda line: " ready in " in line)
         self.ready_s = time.monotonic() - began
         return self
 
     def kill(self):
+        self.killed = True
         self.lines.process.send_signal(signal.SIGKILL)
         self.lines.process.wait()
 
@@ -140,6 +142,15 @@ class Node:
             self.lines.process.send_signal(signal.SIGTERM)
             self.lines.process.wait(DEADLINE_S)
         return self.lines.process.returncode
+
+    def end(self):
+        """How every test leaves its node: it stops cleanly, and no sanitizer had anything to say."""
+        if not self.lines:
+            return
+        code = self.stop()
+        reports = [line for line in self.lines.seen if "Sanitizer" in line or "runtime error:" in line]
+        assert not reports, "\n".join(self.lines.seen[-200:])
+        assert self.killed or code == 0, f"exit code {code}; said:\n" + "\n".join(self.lines.seen[-30:])
 
     # -- talking to it ----------------------------------------------------------------------------------------------
 
@@ -188,8 +199,7 @@ def new_node(tmp_path):
 
     yield make
     for node in made:
-        if node.lines:
-            node.lines.stop()
+        node.end()
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ SOURCES = (".cpp", ".hpp", ".h", ".def")
 INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^">]+)[">]')
 # Folders of users and work places; a path that every machine has (/etc, /proc, /tmp of a test) is none of these.
 MACHINE_PATH = re.compile(r"(?<![\w.~/-])/(?:home|Users|work|root)/[A-Za-z0-9_.-]+")
-README_FOLDERS = re.compile(r"\.$|(src|bridges|actors|tests)/[^/]+$|(bench|docs|tools)$")
+README_FOLDERS = re.compile(r"\.$|(src|bridges|actors|tests)(/[^/]+)?$|(bench|cmake|config|docs)$")
 
 
 def walk(root):

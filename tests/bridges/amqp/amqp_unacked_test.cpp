@@ -83,7 +83,7 @@ TEST(publish_batches, forget_a_channel_but_not_what_it_waits_for) {
   confirms batches;
   std::vector<std::uint64_t> acked;
   const auto first = batches.next_token();
-  batches.open(1, 100, {{1, 10}, {2, 3}});
+  batches.open(1, 100, {{1, 10, {}, false}, {2, 3, {}, false}}, {});
   batches.forget(1);
   batches.finish([&](const confirms::mark& at) { acked.push_back(at.up_to); });
   EXPECT_EQ(batches.bytes(), 100u);
@@ -97,9 +97,9 @@ TEST(publish_batches, finish_in_order_whatever_order_their_parts_come_in) {
   std::vector<std::uint64_t> acked;
   const auto finish = [&] { batches.finish([&](const confirms::mark& at) { acked.push_back(at.up_to); }); };
   const auto first = batches.next_token();
-  batches.open(2, 100, {{1, 10}});
+  batches.open(2, 100, {{1, 10, {}, false}}, {});
   const auto second = batches.next_token();
-  batches.open(1, 50, {{1, 20}, {2, 5}});
+  batches.open(1, 50, {{1, 20, {}, false}, {2, 5, {}, false}}, {});
   EXPECT_EQ(batches.bytes(), 150u);
   batches.step(second);
   finish();
@@ -111,6 +111,20 @@ TEST(publish_batches, finish_in_order_whatever_order_their_parts_come_in) {
   EXPECT_THAT(acked, testing::ElementsAre(10u, 20u, 5u));
   EXPECT_EQ(batches.bytes(), 0u);
   EXPECT_TRUE(batches.empty());
+}
+
+TEST(amqp_confirms, find_what_a_full_queue_refused) {
+  confirms batches;
+  // Channel 1 published numbers 8, 9, 10, then channel 2 its 3, then channel 1 its 11.
+  batches.open(2, 100, {{1, 11, {}, false}, {2, 3, {}, false}}, {{0, 1, 8}, {3, 2, 3}, {4, 1, 11}});
+  batches.refuse(1, {1, 3});
+  batches.refuse(1, {4, 1}); // another queue
+  batches.refuse(7, {0});    // no such batch
+  batches.step(1);
+  batches.step(1);
+  std::vector<std::pair<int, std::vector<std::uint64_t>>> refused;
+  batches.finish([&](const confirms::mark& at) { refused.emplace_back(at.channel, at.refused); });
+  EXPECT_EQ(refused, (std::vector<std::pair<int, std::vector<std::uint64_t>>>{{1, {9, 11}}, {2, {3}}}));
 }
 
 } // namespace

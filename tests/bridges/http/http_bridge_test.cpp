@@ -218,7 +218,7 @@ TEST_F(http_bridge_test, a_request_reaches_its_service_and_the_answer_comes_back
   EXPECT_THAT(got.head, HasSubstr("x-message-id: k-1"));
   EXPECT_EQ(json::parse(got.body),
             json::parse(R"({"method":"POST","route":"/v1/calls?x=1","headers":{"customer_id":"c-1"},
-      "body":{"destinations":[]},"id":"k-1"})"));
+      "body":{"destinations":[]},"id":"c-1/k-1"})"));
   EXPECT_EQ(answered("200"), 1);
   EXPECT_EQ(bridge->address(), "http://127.0.0.1:" + std::to_string(bridge->port()));
 }

@@ -1,0 +1,137 @@
+#include "broker/death.hpp"
+
+#include <algorithm>
+
+#include "broker/routing_keys.hpp"
+#include "messages/properties.hpp"
+
+namespace switchboard::broker {
+
+namespace {
+
+constexpr std::string_view deaths_header = "x-death";
+
+/// Properties were checked when the message came in; what cannot be read counts as none.
+basic_properties properties_of(const message& what) {
+  auto read = decode_properties(what.properties());
+  return read ? std::move(*read) : basic_properties{};
+}
+
+std::string_view text_in(const field_table& table, std::string_view name) {
+  const auto* value = table.find(name);
+  const auto* found = value ? value->as_string() : nullptr;
+  return found ? std::string_view{*found} : std::string_view{};
+}
+
+const field_array* deaths_in(const field_table& headers) {
+  const auto* value = headers.find(deaths_header);
+  return value ? std::get_if<field_array>(&value->value) : nullptr;
+}
+
+field_array routing_keys_of(const message& what, const field_table& headers) {
+  field_array keys{field_value{what.routing_key()}};
+  for (const auto& more : copy_keys(headers).keys)
+    keys.emplace_back(more);
+  return keys;
+}
+
+field_table first_entry(const message& what, death why, std::string_view queue, const basic_properties& properties,
+                        time_point now) {
+  field_table entry;
+  entry.append("count", std::int64_t{1});
+  entry.append("reason", name_of(why));
+  entry.append("queue", queue);
+  entry.append("time", timestamp{static_cast<std::uint64_t>(
+                           std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count())});
+  entry.append("exchange", what.exchange());
+  entry.append("routing-keys", routing_keys_of(what, *properties.headers));
+  if (properties.expiration)
+    entry.append("original-expiration", *properties.expiration);
+  return entry;
+}
+
+bool is_of(const field_value& entry, death why, std::string_view queue) {
+  const auto* table = std::get_if<field_table>(&entry.value);
+  return table && text_in(*table, "queue") == queue && text_in(*table, "reason") == name_of(why);
+}
+
+void count_up(field_table& entry) {
+  const auto* count = entry.find("count");
+  entry.set("count", (count ? count->as_integer().value_or(0) : 0) + 1);
+}
+
+/// The newest first, each pair of queue and reason once.
+void add_death(field_table& headers, const message& what, death why, std::string_view queue,
+               const basic_properties& properties, time_point now) {
+  const auto* before = deaths_in(headers);
+  field_array deaths;
+  if (before)
+    deaths = *before;
+  else
+    for (const auto& [name, value] :
+         {std::pair{"reason", name_of(why)}, std::pair{"queue", queue}, std::pair{"exchange", what.exchange()}})
+      headers.set(std::string{"x-first-death-"} + name, value);
+  const auto same = std::find_if(deaths.begin(), deaths.end(), [&](const auto& one) { return is_of(one, why, queue); });
+  if (same == deaths.end()) {
+    deaths.insert(deaths.begin(), first_entry(what, why, queue, properties, now));
+  } else {
+    count_up(std::get<field_table>(same->value));
+    std::rotate(deaths.begin(), same, same + 1);
+  }
+  headers.set(std::string{deaths_header}, std::move(deaths));
+}
+
+} // namespace
+
+std::string_view name_of(death why) noexcept {
+  switch (why) {
+  case death::rejected:
+    return "rejected";
+  case death::expired:
+    return "expired";
+  case death::maxlen:
+    return "maxlen";
+  case death::delivery_limit:
+    break;
+  }
+  return "delivery_limit";
+}
+
+message_ptr make_dead_letter(const message& what, death why, std::string_view queue, std::string_view exchange,
+                             const std::optional<std::string>& routing_key, time_point now) {
+  auto properties = properties_of(what);
+  if (!properties.headers)
+    properties.headers.emplace();
+  add_death(*properties.headers, what, why, queue, properties, now);
+  if (routing_key)
+    properties.headers->erase(copy_header);
+  properties.expiration.reset();
+  const std::string_view key = routing_key ? std::string_view{*routing_key} : what.routing_key();
+  return make_message(exchange, key.substr(0, 255), encode_properties(properties), what.body(), what.persistent());
+}
+
+bool closes_circle(const message& dead_letter, std::string_view queue) {
+  const auto properties = properties_of(dead_letter);
+  const auto* deaths = properties.headers ? deaths_in(*properties.headers) : nullptr;
+  if (!deaths)
+    return false;
+  for (const auto& one : *deaths) {
+    const auto* entry = std::get_if<field_table>(&one.value);
+    if (!entry || text_in(*entry, "reason") == name_of(death::rejected))
+      return false;
+    if (text_in(*entry, "queue") == queue)
+      return true;
+  }
+  return false;
+}
+
+message_ptr count_delivery(const message& what, std::uint64_t returns) {
+  auto properties = properties_of(what);
+  if (!properties.headers)
+    properties.headers.emplace();
+  properties.headers->set("x-delivery-count", static_cast<std::int64_t>(returns));
+  return make_message(what.exchange(), what.routing_key(), encode_properties(properties), what.body(),
+                      what.persistent());
+}
+
+} // namespace switchboard::broker

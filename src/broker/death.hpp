@@ -1,0 +1,32 @@
+// What is written into a message when it is dead-lettered or comes back once more, after RabbitMQ 3.10 ("Dead Letter
+// Exchanges: Effects on Message", "Quorum Queues: Poison Message Handling"). Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/time.hpp"
+#include "messages/message.hpp"
+
+namespace switchboard::broker {
+
+/// Why a message left its queue without being acknowledged.
+enum class death : std::uint8_t { rejected, expired, maxlen, delivery_limit };
+std::string_view name_of(death why) noexcept;
+
+/// The message as it goes to `exchange`: under `routing_key`, or under its own keys if there is none; with its x-death
+/// entry of (queue, reason) first and counted up; x-first-death-… set once; without expiration, so that it does not
+/// expire again in the next queue.
+message_ptr make_dead_letter(const message& what, death why, std::string_view queue, std::string_view exchange,
+                             const std::optional<std::string>& routing_key, time_point now);
+
+/// True if delivering this dead letter to `queue` would close a circle that nobody but the broker turns: it has been
+/// in that queue before and was not rejected by a consumer since.
+bool closes_circle(const message& dead_letter, std::string_view queue);
+
+/// The message with header x-delivery-count set to `returns`: how often it came back.
+message_ptr count_delivery(const message& what, std::uint64_t returns);
+
+} // namespace switchboard::broker
