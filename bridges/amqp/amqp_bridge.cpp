@@ -18,6 +18,9 @@ namespace {
 /// Out of file descriptors or memory: asking again at once would only burn the thread.
 constexpr auto accept_retry = std::chrono::milliseconds{100};
 
+/// Most that sessions need to end which wait for nobody.
+constexpr auto cut_time = std::chrono::seconds{2};
+
 } // namespace
 
 amqp_bridge::amqp_bridge(runtime::node_context& node, options how)
@@ -117,10 +120,17 @@ void amqp_bridge::stop(std::chrono::milliseconds grace) {
   drain();
   std::unique_lock lock{mutex_};
   stopping_ = true;
+  const auto all_gone = [this] { return sessions_.empty() && starting_ == 0; };
   for (auto& [id, at] : sessions_)
     caf::anon_send(at, stop_session{});
-  if (!all_gone_.wait_for(lock, grace, [this] { return sessions_.empty() && starting_ == 0; }))
-    runtime::log::warning("amqp_sessions_left", {{"count", sessions_.size()}});
+  if (all_gone_.wait_for(lock, grace, all_gone))
+    return;
+  // Clients that never answer. Their sessions must not outlive the threads they run on.
+  runtime::log::warning("amqp_sessions_cut", {{"count", sessions_.size()}});
+  for (auto& [id, at] : sessions_)
+    caf::anon_send(at, stop_session{/*at_once*/ true});
+  if (!all_gone_.wait_for(lock, cut_time, all_gone))
+    runtime::log::failure("amqp_sessions_left", {{"count", sessions_.size()}});
 }
 
 } // namespace switchboard::amqp

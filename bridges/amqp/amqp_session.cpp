@@ -117,7 +117,9 @@ caf::behavior session::make_behavior() {
           wrote();
         }
       },
-      [this](stop_session) {
+      [this](stop_session how) {
+        if (how.at_once)
+          return end();
         if (phase_ == phase::running)
           fail(reply_code::connection_forced, "broker forced connection closure with reason 'shutdown'");
         else if (phase_ != phase::closing)

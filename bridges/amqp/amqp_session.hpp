@@ -28,7 +28,9 @@
 namespace switchboard::amqp {
 
 /// To a session: the node drains. It tells its client 320 CONNECTION_FORCED and ends.
-struct stop_session {};
+struct stop_session {
+  bool at_once = false; ///< without waiting for the client's close-ok
+};
 /// From the log's thread: what batch `token` wrote is on disk.
 struct batch_stored {
   std::uint64_t token = 0;

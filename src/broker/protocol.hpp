@@ -132,7 +132,7 @@ struct purged {
 
 /// Response: queue_status.
 struct inspect_queue {
-  bool used = false; ///< a client declares it once more: x-expires begins anew
+  bool used = false; ///< a client declares it, passively or not: x-expires begins anew
 };
 struct queue_status {
   std::uint64_t ready = 0;

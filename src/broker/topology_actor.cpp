@@ -130,7 +130,7 @@ private:
       store(std::move(declared->changes), [promise, queue]() mutable { promise.deliver(queue_ok{queue, 0, 0}); });
       return promise;
     }
-    request(queue->actor, caf::infinite, inspect_queue{!what.passive})
+    request(queue->actor, caf::infinite, inspect_queue{/*used*/ true})
         .then(
             [promise, queue](const queue_status& now) mutable {
               promise.deliver(queue_ok{queue, now.ready, now.consumers});
