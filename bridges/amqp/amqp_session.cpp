@@ -52,6 +52,16 @@ bool equal_secret(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
+std::string reason_of(const std::exception_ptr& what) {
+  try {
+    std::rethrow_exception(what);
+  } catch (const std::exception& problem) {
+    return problem.what();
+  } catch (...) {
+    return "unknown";
+  }
+}
+
 /// Unsent bytes at which a client of direct replies is cut off, as a multiple of those at which it is no longer read.
 constexpr std::size_t unread_replies_max = 4;
 
@@ -67,6 +77,12 @@ session::session(caf::actor_config& config, caf::execution_unit* home, runtime::
       published_total_(node.metrics.amqp_published.Add({})), delivered_total_(node.metrics.amqp_delivered.Add({})),
       connections_(node.metrics.connections.Add({{"bridge", "amqp"}})) {
   connections_.Increment();
+  // What should not happen ends this connection, not its socket's owner alone.
+  set_exception_handler([this](std::exception_ptr& what) -> caf::error {
+    runtime::log::failure("amqp_session_failed", {{"peer", peer_}, {"reason", reason_of(what)}});
+    end();
+    return {};
+  });
   boost::system::error_code ignored;
   socket_.non_blocking(true, ignored);
   socket_.set_option(asio::ip::tcp::no_delay{true}, ignored);

@@ -1,5 +1,6 @@
 """AMQP as pika sees it: routing, acknowledgement, confirms, ownership, errors, durability."""
 
+import itertools
 import threading
 import time
 
@@ -284,8 +285,24 @@ def test_what_is_not_there_yet_is_540(node):
     connection = node.pika()
     channel = connection.channel()
     with pytest.raises(pika.exceptions.ConnectionClosedByBroker) as refused:
-        channel.tx_select()
+        channel.queue_declare("s", durable=True, arguments={"x-queue-type": "stream"})
     assert refused.value.reply_code == 540
+
+
+def test_acks_that_meet_a_deleted_queue_do_no_harm(node):
+    consumer, other = node.pika().channel(), node.pika().channel()
+    other.queue_declare("brief")
+    for _ in range(20):
+        other.basic_publish("", "brief", b"x")
+    consumer.basic_qos(prefetch_count=10)
+    tags = [method.delivery_tag for method, _, _ in itertools.islice(consumer.consume("brief"), 10)]
+    other.queue_delete("brief")
+    for tag in tags:
+        consumer.basic_ack(tag)
+    # The connection serves as before.
+    consumer.queue_declare("next", exclusive=True)
+    consumer.basic_publish("", "next", b"y")
+    until("the message is there", lambda: consumer.basic_get("next", auto_ack=True)[2] == b"y")
 
 
 def test_many_channels_on_one_connection(channel):
