@@ -28,7 +28,15 @@ class topology_actor final : public pinned_actor {
 public:
   topology_actor(caf::actor_config& config, caf::execution_unit* home, topology_setup setup,
                  std::function<void(expected<void>)> restored)
-      : pinned_actor(config, home), setup_(std::move(setup)), restored_(std::move(restored)) {}
+      : pinned_actor(config, home), setup_(std::move(setup)), restored_(std::move(restored)) {
+    // A queue that fails (out of memory, a defect) has messages that nobody can reach any more. What is durable is
+    // found again at the next start, so the node goes to that.
+    set_down_handler([this](const caf::down_msg& down) {
+      const bool failed = down.reason && down.reason.category() != caf::atom("exit");
+      if (failed)
+        quit(down.reason);
+    });
+  }
 
   caf::behavior make_behavior() override {
     auto outcome = restore();
@@ -114,6 +122,7 @@ private:
     auto actor = spawn_queue(system(), where,
                              {spec, number, setup_.owner, setup_.log, caf::actor_cast<caf::actor>(this), setup_.bounds,
                               std::move(recovered)});
+    monitor(actor);
     return std::make_shared<queue_handle>(number, spec.name, spec.durable, std::move(actor));
   }
 

@@ -60,10 +60,10 @@ std::string plugins_dir(const config& settings) {
   return (std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path() / "plugins").string();
 }
 
-/// Nothing is confirmed once the store has failed, so serving on would only lie: end at once, and recover at the next
-/// start.
-void end_without_store(const error& why) {
-  log::failure("store_failed", {{"cause", why.what}});
+/// Nothing is confirmed once the store or the broker's heart has failed, so serving on would only lie: end at once, and
+/// recover at the next start.
+void end_at_once(const error& why) {
+  log::failure("node_failed", {{"cause", why.what}});
   log::stop();
   std::_Exit(1);
 }
@@ -91,7 +91,7 @@ expected<std::unique_ptr<runtime::core>> start_core(const config& settings) {
   how.store_sync = settings.store.sync;
   how.journal_window = settings.store.journal_window;
   how.entities.reply_window = settings.service.reply_window;
-  how.on_store_failure = end_without_store;
+  how.on_failure = end_at_once;
   return runtime::core::start(std::move(how));
 }
 

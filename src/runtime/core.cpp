@@ -2,6 +2,7 @@
 #include "runtime/core.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <set>
@@ -66,7 +67,7 @@ public:
   }
 
   ~node_core() override {
-    if (context_ && !stopped_)
+    if (context_ && !*stopped_)
       shutdown({}, 2s);
     if (io_)
       io_->stop();
@@ -102,7 +103,7 @@ public:
   // -- stopping it --------------------------------------------------------------------------------------------------
 
   std::vector<phase_report> shutdown(const std::vector<bridge*>& bridges, milliseconds most) override {
-    stopped_ = true;
+    *stopped_ = true;
     context_->draining = true;
     // Finishing what was begun gets the largest share; each phase ends early if it can.
     const auto share = [most](int percent) { return std::max(most * percent / 100, milliseconds{100}); };
@@ -138,7 +139,7 @@ private:
     how.directory = options_.data_dir;
     how.map_bytes_max = options_.store_bytes_max;
     how.sync = options_.store_sync;
-    how.on_failure = [tell = options_.on_store_failure](const error& why) {
+    how.on_failure = [tell = options_.on_failure](const error& why) {
       log::failure("store_failed", {{"reason", why.what}});
       if (tell)
         tell(why);
@@ -160,6 +161,7 @@ private:
     for (const auto& queue : context_->broker->damaged_queues())
       log::failure("queue_damaged",
                    {{"queue", queue}, {"reason", "stored messages that cannot be read were left out"}});
+    need(context_->broker->topology(), "the broker's topology");
     watch_store();
     watch_actors();
     return {};
@@ -222,6 +224,7 @@ private:
     if (auto added = start_consumers(); !added)
       return added;
     rpc_ = spawn_rpc_client(*context_);
+    need(rpc_, "the RPC client");
     return add_to(root_, {"housekeeper", "housekeeper", restart_policy::permanent, [this] {
                             return expected<caf::actor>{spawn_housekeeper(*context_, store_, options_.journal_window)};
                           }});
@@ -321,6 +324,19 @@ private:
     return {};
   }
 
+  /// No supervisor can start it again under those who hold it: if it dies, the node does.
+  void need(const caf::actor& whom, std::string name) {
+    whom->attach_functor(
+        [stopped = stopped_, tell = options_.on_failure, name = std::move(name)](const caf::error& why) {
+          if (*stopped)
+            return;
+          const error cause{errc::internal, name + " has ended: " + to_string(why)};
+          log::failure("actor_lost", {{"cause", cause.what}});
+          if (tell)
+            tell(cause);
+        });
+  }
+
   void watch_store() {
     auto& used = metrics_.gauge("switchboard_store_bytes_used", "Bytes of the store's file in use.").Add({});
     auto& most = metrics_.gauge("switchboard_store_bytes_max", "Bytes the store's file may grow to.").Add({});
@@ -418,7 +434,8 @@ private:
   std::mutex mutex_;
   std::map<std::string, caf::actor> consumers_; ///< under mutex_; by kind and name
   caf::actor root_, rpc_;
-  bool stopped_ = false;
+  /// Shared with those who are called when an actor ends, perhaps after all this.
+  std::shared_ptr<std::atomic<bool>> stopped_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 } // namespace

@@ -37,8 +37,9 @@ struct core_options {
   entity_limits entities{};
   milliseconds journal_window{std::chrono::hours{24 * 7}};
   std::shared_ptr<switchboard::clock> clock; ///< null: the machine's
-  /// The store failed and confirms nothing any more. Runs on its writer thread; the node must end and start again.
-  std::function<void(const error&)> on_store_failure;
+  /// The store failed and confirms nothing any more, or an actor died that all others need: the node must end and start
+  /// again. Runs on whatever thread saw it.
+  std::function<void(const error&)> on_failure;
 };
 
 class core {

@@ -81,6 +81,15 @@ TEST_F(topology_actors, find_everything_durable_again_and_nothing_else) {
   EXPECT_EQ(log->stray_deletions(), 0u);
 }
 
+TEST_F(topology_actors, end_when_a_queue_fails) {
+  const auto queue = transient_queue("q");
+  self->monitor(node->topology());
+  caf::anon_send_exit(queue->actor, make_error(caf::sec::runtime_error));
+  bool ended = false;
+  self->receive([&](const caf::down_msg& down) { ended = bool{down.reason}; }, caf::after(deadline) >> [] {});
+  EXPECT_TRUE(ended);
+}
+
 TEST_F(topology_actors, write_the_last_acks_when_the_node_stops) {
   auto queue = durable_queue("q");
   const auto number = queue->number;
