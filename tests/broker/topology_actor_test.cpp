@@ -84,7 +84,7 @@ TEST_F(topology_actors, find_everything_durable_again_and_nothing_else) {
 TEST_F(topology_actors, end_when_a_queue_fails) {
   const auto queue = transient_queue("q");
   self->monitor(node->topology());
-  caf::anon_send_exit(queue->actor, make_error(caf::sec::runtime_error));
+  caf::anon_send(queue->actor, caf::exit_msg{self->address(), caf::make_error(caf::sec::runtime_error)});
   bool ended = false;
   self->receive([&](const caf::down_msg& down) { ended = bool{down.reason}; }, caf::after(deadline) >> [] {});
   EXPECT_TRUE(ended);
