@@ -56,8 +56,9 @@ void channel::release() {
   building_.reset();
   give_back_body();
   if (transaction_)
-    for (const auto& each : std::exchange(transaction_, std::nullopt)->publishes)
+    for (const auto& each : transaction_->publishes)
       session_.give_back_body(each.what->footprint());
+  transaction_.reset();
   assembly_ = assembly::idle;
   parked_.clear();
   const auto forget = [&](consumer* gone) {
@@ -399,8 +400,9 @@ void channel::commit() {
 void channel::rollback(method_id fault) {
   if (!check_transactional(fault))
     return;
-  for (const auto& each : std::exchange(*transaction_, {}).publishes)
+  for (const auto& each : transaction_->publishes)
     session_.give_back_body(each.what->footprint());
+  *transaction_ = {};
   append_method(session_.out(), number_, tx_rollback_ok{});
 }
 
