@@ -12,8 +12,8 @@ public:
   /// `home` outlives the actor.
   pinned_actor(caf::actor_config& config, caf::execution_unit* home) : caf::event_based_actor(config), home_(home) {
     set_default_handler(caf::drop); // CAF's own prints whole messages
-    // Whoever cannot use a message answers its sender with an error, also if nobody asked (a settle that meets a deleted
-    // queue). CAF would end the sender for it.
+    // Whoever cannot use a message answers its sender with an error, also if nobody asked (a settle that meets a
+    // deleted queue). CAF would end the sender for it.
     set_error_handler([](caf::error&) {});
     // A handler that throws ends the actor with an error that whoever monitors it sees; nothing goes to stderr.
   }

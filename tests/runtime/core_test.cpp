@@ -96,6 +96,19 @@ TEST_F(node_test, a_repeated_message_id_gets_the_same_bytes_and_no_second_effect
   EXPECT_EQ(peer->next_event_type(), "counter.changed"); // and nothing between
 }
 
+TEST_F(node_test, an_answer_that_changes_nothing_is_not_written) {
+  create("c-1");
+  ASSERT_TRUE(node->store().flush());
+  const auto before = (*node->store().find_entity("counter", "c-1"))->sequence;
+  for (int i = 0; i < 5; ++i)
+    peer->call(envelope("GET", "/v1/counters/c-1", "null", "read-" + std::to_string(i)));
+  ASSERT_TRUE(node->store().flush());
+  EXPECT_EQ((*node->store().find_entity("counter", "c-1"))->sequence, before);
+  EXPECT_EQ(call("POST", "/v1/counters/c-1/add")["body"]["value"], 1);
+  ASSERT_TRUE(node->store().flush());
+  EXPECT_GT((*node->store().find_entity("counter", "c-1"))->sequence, before);
+}
+
 TEST_F(node_test, repeats_that_come_at_the_same_time_share_one_effect) {
   watch_events();
   const auto asked = envelope("POST", "/v1/counters", "{}", "m-1");
