@@ -28,6 +28,9 @@ named_error split(const error& why) {
   return {code, text};
 }
 
+/// Acknowledgements within a transaction that settle nothing new before the client is told off.
+constexpr std::size_t repeated_acks_max = 16;
+
 std::string quoted(std::string_view kind, std::string_view name) {
   return std::string{kind} + " '" + std::string{name} + "' in vhost '/'";
 }
@@ -321,35 +324,37 @@ void channel::finish_publish() {
     publish(what, mandatory_);
     return;
   }
-  if (!exchange_.empty() && !session_.node().broker->routes()->has_exchange(exchange_))
-    return fail(reply_code::not_found, "no " + quoted("exchange", exchange_), basic_publish::id);
+  std::vector<const broker::endpoint*> ignored;
+  const auto routes = session_.node().broker->routes();
+  if (const auto found = routes->route(exchange_, routing_key_, {}, ignored);
+      !exchange_.empty() && found != broker::routing_table::result::found)
+    return refuse_publish(found == broker::routing_table::result::internal);
   // Until the commit it counts as a body under way, which is bounded.
   if (!session_.claim_body(what->footprint()))
     return session_.fail(reply_code::resource_error, "too many message bodies under way at once", basic_publish::id);
   transaction_->publishes.push_back({std::move(what), mandatory_});
 }
 
-/// False if the channel failed.
-bool channel::publish(const message_ptr& what, bool mandatory) {
-  switch (session_.publisher().publish(what)) {
-  case broker::routed::queued:
-    break;
-  case broker::routed::unroutable:
-    if (mandatory)
-      append_return(session_.out(), number_, reply_code::no_route,
-                    {what->exchange(), what->routing_key(), what->properties(), what->body()}, session_.frame_max());
-    break;
-  case broker::routed::no_exchange:
-    fail(reply_code::not_found, "no " + quoted("exchange", what->exchange()), basic_publish::id);
-    return false;
-  case broker::routed::internal:
-    fail(reply_code::access_refused, "cannot publish to internal " + quoted("exchange", what->exchange()),
-         basic_publish::id);
-    return false;
+void channel::publish(const message_ptr& what, bool mandatory) {
+  const auto fate = session_.publisher().publish(what);
+  if (fate == broker::routed::no_exchange || fate == broker::routed::internal) {
+    // A transaction was checked as it was built; an exchange that went since takes nothing and fails nothing.
+    if (!transaction_)
+      refuse_publish(fate == broker::routed::internal);
+    return;
   }
+  if (fate == broker::routed::unroutable && mandatory)
+    append_return(session_.out(), number_, reply_code::no_route,
+                  {what->exchange(), what->routing_key(), what->properties(), what->body()}, session_.frame_max());
   publish_number_ += confirm_;
   session_.note_publish(number_);
-  return true;
+}
+
+void channel::refuse_publish(bool internal) {
+  if (internal)
+    fail(reply_code::access_refused, "cannot publish to internal " + quoted("exchange", exchange_), basic_publish::id);
+  else
+    fail(reply_code::not_found, "no " + quoted("exchange", exchange_), basic_publish::id);
 }
 
 // -- confirms and transactions --------------------------------------------------------------------------------------
@@ -383,14 +388,13 @@ void channel::commit() {
   auto done = std::exchange(*transaction_, {});
   for (const auto& each : done.publishes)
     session_.give_back_body(each.what->footprint());
-  for (const auto& each : done.publishes)
-    if (!publish(each.what, each.mandatory))
-      return;
-  for (const auto& each : done.settles) {
+  for (const auto& each : done.settles) { // first: one that fails leaves nothing published
     settle(each.tag, each.multiple, each.what, each.fault);
     if (closing_)
       return;
   }
+  for (const auto& each : done.publishes)
+    publish(each.what, each.mandatory);
   session_.flush_settles();
   session_.note_commit(number_);
   session_.flush_publishes();
@@ -463,8 +467,13 @@ void channel::on_direct_reply(consumer& to, const std::vector<message_ptr>& mess
 void channel::on_ack(std::uint64_t tag, bool multiple, verdict what, method_id fault) {
   if (!transaction_)
     return settle(tag, multiple, what, fault);
-  // Each acknowledges something that no earlier one did, so there are never more of them than deliveries.
-  if (!unacked_.knows(tag, multiple) || transaction_->settles.size() >= std::max<std::size_t>(unacked_.size(), 1))
+  // All that is out now, not what will be at the commit.
+  if (tag == 0 && multiple && unacked_.size() == 0)
+    return;
+  if (tag == 0 && multiple)
+    tag = unacked_.last_tag();
+  // Each acknowledges something that no earlier one did, so there are hardly more of them than deliveries.
+  if (!unacked_.knows(tag, multiple) || transaction_->settles.size() > unacked_.size() + repeated_acks_max)
     return fail(reply_code::precondition_failed, "unknown delivery tag " + std::to_string(tag), fault);
   transaction_->settles.push_back({tag, multiple, what, fault});
 }

@@ -53,8 +53,11 @@ public:
   std::uint64_t publish_number() const noexcept { return publish_number_; }
   /// How many publishes a confirm up to `number` confirms that were not yet.
   std::uint64_t confirm_up_to(std::uint64_t number) noexcept {
-    return number - std::exchange(confirmed_number_, number);
+    return number <= confirmed_number_ ? 0 : number - std::exchange(confirmed_number_, number);
   }
+  bool transactional() const noexcept { return transaction_.has_value(); }
+  /// A queue refused part of what a tx.commit published.
+  void fail_commit() { fail(reply_code::precondition_failed, "partial tx completion", tx_commit::id); }
   /// Puts back what is out and forgets the consumers.
   void release();
 
@@ -67,7 +70,8 @@ private:
 
   void on_publish(std::string_view payload);
   void finish_publish();
-  bool publish(const message_ptr& what, bool mandatory);
+  void publish(const message_ptr& what, bool mandatory);
+  void refuse_publish(bool internal);
   void settle(std::uint64_t tag, bool multiple, broker::verdict what, method_id fault);
   bool check_properties(const std::string_view properties, std::string& rewritten);
   void on_ack(std::uint64_t tag, bool multiple, broker::verdict what, method_id fault);

@@ -17,13 +17,13 @@ public:
     std::uint16_t channel = 0;
     std::uint64_t up_to = 0;            ///< last publish number of that channel in the batch
     std::vector<std::uint64_t> refused; ///< those of them to say basic.nack of, rising
-    bool commit = false;                ///< the batch ends a transaction of the channel: tx.commit-ok is due
+    bool commit = false;                ///< ends a transaction: tx.commit-ok is due, or an error if any is refused
   };
   /// Publishes of one channel without a gap, by the publisher's ordinal.
   struct run {
     std::uint32_t ordinal = 0;
     std::uint16_t channel = 0;
-    std::uint64_t number = 0;
+    std::uint64_t number = 0; ///< 0 in a transaction, whose publishes have none
   };
 
   /// Token of the batch that open() will make next.
@@ -44,12 +44,14 @@ public:
       if (next == batch.runs.begin())
         continue;
       const auto& in = *(next - 1);
-      const auto number = in.number + (ordinal - in.ordinal);
+      const auto number = in.number == 0 ? 0 : in.number + (ordinal - in.ordinal);
       for (auto& one : batch.marks)
-        if (one.channel == in.channel && number <= one.up_to)
+        if (one.channel == in.channel && number <= one.up_to) { // the first that covers it
           if (const auto at = std::lower_bound(one.refused.begin(), one.refused.end(), number);
               at == one.refused.end() || *at != number)
             one.refused.insert(at, number);
+          break;
+        }
     }
   }
   /// One of the things the batch waits for has happened. Unknown tokens are ignored.

@@ -65,6 +65,9 @@ std::string reason_of(const std::exception_ptr& what) {
 /// Unsent bytes at which a client of direct replies is cut off, as a multiple of those at which it is no longer read.
 constexpr std::size_t unread_replies_max = 4;
 
+/// Rechecks of the memory after which one read is let through.
+constexpr int memory_waits_max = 20;
+
 } // namespace
 
 session::session(caf::actor_config& config, caf::execution_unit* home, runtime::node_context& node, const options& how,
@@ -157,11 +160,13 @@ bool session::may_read() const {
 void session::await_readable() {
   if (reading_ || !may_read())
     return;
-  if (publishes_ && node_.broker->memory_high()) {
+  // Once in a while a read goes through all the same: perhaps it is the acks or the commit that free memory.
+  if (publishes_ && node_.broker->memory_high() && ++memory_waits_ < memory_waits_max) {
     await_memory();
     return;
   }
-  if (std::exchange(blocked_told_, false)) {
+  memory_waits_ = 0;
+  if (!node_.broker->memory_high() && std::exchange(blocked_told_, false)) {
     append_method(out_, 0, connection_unblocked{});
     wrote();
   }
@@ -604,6 +609,8 @@ void session::note_publish(std::uint16_t number) {
   ++published_;
   const auto ordinal = ordinal_++;
   auto& from = *channels_.at(number);
+  if (from.transactional() && (runs_.empty() || runs_.back().channel != number))
+    runs_.push_back({ordinal, number, 0});
   if (!from.confirming())
     return;
   if (marks_.empty() || marks_.back().channel != number || marks_.back().commit)
@@ -635,8 +642,10 @@ void session::finish_confirms() {
     auto found = channels_.find(at.channel);
     if (found == channels_.end() || found->second->closing())
       return;
-    if (at.commit)
+    if (at.commit && at.refused.empty())
       return append_method(out_, at.channel, tx_commit_ok{});
+    if (at.commit)
+      return found->second->fail_commit();
     auto& to = *found->second;
     const auto ack = [&](std::uint64_t up_to) {
       if (const auto count = to.confirm_up_to(up_to); count > 0)
@@ -713,6 +722,7 @@ bool session::claim_body(std::uint64_t bytes) {
   if (assembling_ > 0 && assembling_ + bytes > how_.assembly_bytes_max)
     return false;
   assembling_ += bytes;
+  publishes_ = true; // memory is taken from here on
   return true;
 }
 

@@ -195,6 +195,7 @@ private:
   bool flush_posted_ = false;
   bool processing_ = false;
   bool waiting_memory_ = false;
+  int memory_waits_ = 0;         ///< in a row
   bool lingering_ = false;       ///< close once everything is written
   int busy_ = 0;                 ///< answers we wait for before reading on
   std::uint64_t assembling_ = 0; ///< bytes of bodies announced and not complete

@@ -35,6 +35,7 @@ public:
   bool knows(std::uint64_t tag, bool multiple);
 
   std::size_t size() const noexcept { return out_; }
+  std::uint64_t last_tag() const noexcept { return next_tag_ - 1; }
 
 private:
   struct slot {

@@ -66,7 +66,7 @@ gateway::~gateway() {
 void gateway::handle(http_request what, runtime::asio_unit& home, reply done) {
   if (node_.draining)
     return done(error_answer(503, text(errc::stopping), "the node is stopping"));
-  if (what.method != "GET" && node_.broker->memory_high()) {
+  if (what.method != "GET" && what.method != "DELETE" && node_.broker->memory_high()) {
     auto answer = error_answer(503, "memory", "messages take more memory than they may; ask again later");
     answer.headers.emplace_back("Retry-After", "1");
     return done(std::move(answer));

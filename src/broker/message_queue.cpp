@@ -36,15 +36,24 @@ std::uint8_t priority_of(const message& what) {
 } // namespace
 
 bool message_queue::enqueue(queued item, instant now, std::vector<position>& done) {
-  const auto& what = *item.message;
   entry made{std::move(item.message), item.at, next_sequence_++, {}, 0, 0, 0, item.redelivered};
-  if (how_.rejects() && is_full(what.body().size())) {
+  if (how_.rejects() && is_full(made.message->body().size())) {
     if (how_.when_full == overflow::reject_publish_dlx)
       leave(std::move(made), death::maxlen, done);
     else if (made.at)
       done.push_back(made.at);
     return false;
   }
+  admit(std::move(made), now);
+  return true;
+}
+
+void message_queue::restore(queued item, instant now) {
+  admit({std::move(item.message), item.at, next_sequence_++, {}, 0, 0, 0, item.redelivered}, now);
+}
+
+void message_queue::admit(entry made, instant now) {
+  const auto& what = *made.message;
   if (const auto life = life_of(what, how_))
     made.expires = now + *life;
   if (how_.max_priority > 0)
@@ -53,7 +62,6 @@ bool message_queue::enqueue(queued item, instant now, std::vector<position>& don
   ready_body_bytes_ += what.body().size();
   ++ready_count_;
   ready_[made.priority].push_back(std::move(made));
-  return true;
 }
 
 bool message_queue::may_add(bool exclusive) const noexcept { return !exclusive_ && (!exclusive || active_ == 0); }
@@ -117,9 +125,10 @@ void message_queue::settle(consumer_id id, delivery_number first, delivery_numbe
   auto& who = *found->second;
   std::vector<entry> returned;
   for (auto at = find_out(who, first); at != who.out.end() && at->number <= last; ++at) {
-    auto& item = *at;
-    if (!item.message)
+    if (!at->message)
       continue;
+    auto item = *at;
+    at->message = {};
     --who.unsettled;
     --unacked_;
     if (what == verdict::requeue)
@@ -128,7 +137,6 @@ void message_queue::settle(consumer_id id, delivery_number first, delivery_numbe
       leave(std::move(item), death::rejected, done);
     else if (item.at && what != verdict::settled)
       done.push_back(item.at);
-    item.message = {};
   }
   drop_settled(who);
   put_back(std::move(returned), done);
@@ -190,6 +198,8 @@ std::optional<message_queue::instant> message_queue::next_expiry() const {
 }
 
 void message_queue::trim(std::vector<position>& done) {
+  if (how_.when_full != overflow::drop_head)
+    return;
   while (ready_count_ > 0 && ((how_.max_length && ready_count_ > *how_.max_length) ||
                               (how_.max_length_bytes && ready_body_bytes_ > *how_.max_length_bytes)))
     leave(pop_ready(), death::maxlen, done);
@@ -246,13 +256,12 @@ message_queue::consumer* message_queue::next_consumer() {
   return nullptr;
 }
 
-message_queue::level* message_queue::head() {
-  const auto found = std::find_if(ready_.rbegin(), ready_.rend(), [](const level& each) { return !each.empty(); });
-  return found == ready_.rend() ? nullptr : &*found;
+message_queue::entry message_queue::pop_ready() {
+  auto top = ready_.rbegin();
+  while (top->empty()) // one of them is not
+    ++top;
+  return pop(*top);
 }
-
-/// Precondition: there is one.
-message_queue::entry message_queue::pop_ready() { return pop(ready_.size() == 1 ? ready_.front() : *head()); }
 
 message_queue::entry message_queue::pop(level& from) {
   auto item = std::move(from.front());

@@ -49,6 +49,8 @@ public:
   /// At the tail. Sequence order is arrival order. False if the queue is full and refuses (its arguments' overflow);
   /// the log position then goes to `done`.
   bool enqueue(queued item, instant now, std::vector<position>& done);
+  /// As enqueue, of what the log held at the start: it was taken once, so it is never refused.
+  void restore(queued item, instant now);
 
   /// False if exclusive use forbids it: somebody has it exclusively, or `exclusive` is asked for while others consume.
   bool may_add(bool exclusive) const noexcept;
@@ -91,7 +93,7 @@ public:
   void expire(instant now, std::vector<position>& done);
   /// When expire() has something to do next.
   std::optional<instant> next_expiry() const;
-  /// Takes messages off the head until the queue is no longer than it may be.
+  /// Takes messages off the head until the queue is no longer than it may be; nothing if it refuses instead.
   void trim(std::vector<position>& done);
 
   /// A message that left to be dead-lettered; its log position is still taken.
@@ -141,14 +143,14 @@ private:
   bool can_take(const consumer& who) const noexcept;
   void make_wait(consumer& who);
   consumer* next_consumer();
-  entry pop_ready();
+  entry pop_ready(); ///< precondition: there is one
   entry pop(level& from);
   delivery_number hand_to(consumer& who, entry item, std::vector<position>& done);
   static std::deque<entry>::iterator find_out(consumer& who, delivery_number first);
   void put_back(std::vector<entry> returned, std::vector<position>& done);
   void put_back(level& ready, std::vector<entry> returned);
-  level* head();
   bool is_full(std::size_t more_bytes) const noexcept;
+  void admit(entry made, instant now);
   void leave(entry item, death why, std::vector<position>& done);
   void choose_single();
   void drop_settled(consumer& who);

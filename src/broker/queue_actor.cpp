@@ -15,14 +15,18 @@ namespace switchboard::broker {
 // Sent by a queue to itself.
 struct trickle_tick {};    ///< a publisher has waited for trickle_interval
 struct flush_deletions {}; ///< write what was settled since the last one
-struct expiry_tick {};     ///< a message's time to live is over, or there are dead letters to send
-struct unused_tick {};     ///< look whether x-expires is over
+struct expiry_tick {       ///< a message's time to live may be over, or there are dead letters to send
+  std::chrono::steady_clock::time_point armed; ///< which arming this is; a later one makes it void
+};
+struct routes_tick {}; ///< look whether the broker has its routes by now
+struct unused_tick {}; ///< look whether x-expires is over
 
 } // namespace switchboard::broker
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::trickle_tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::flush_deletions)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::expiry_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::routes_tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::unused_tick)
 
 namespace switchboard::broker {
@@ -38,8 +42,8 @@ constexpr auto trickle_interval = 100ms;
 /// How long dead letters wait for the routes while the broker still starts.
 constexpr auto routes_recheck = 20ms;
 
-/// What an actor's delay is kept below; longer ones are armed again.
-constexpr auto delay_max = std::chrono::hours{24};
+/// What a delay is kept below; longer ones are armed again. Bounds how many void ticks wait in CAF's clock.
+constexpr auto delay_max = 10s;
 
 class queue_actor final : public pinned_actor {
 public:
@@ -47,13 +51,13 @@ public:
       : pinned_actor(config, home), setup_(std::move(setup)), queue_(read_queue_arguments(setup_.spec.arguments)) {
     // A time to live begins anew with the node: the log does not say when a message came.
     for (auto& item : setup_.recovered)
-      queue_.enqueue(std::move(item), now(), done_);
+      queue_.restore(std::move(item), now());
     setup_.recovered.clear();
     set_down_handler([this](caf::down_msg& down) { on_down(down); });
   }
 
   caf::behavior make_behavior() override {
-    send(this, expiry_tick{}); // for what was recovered
+    send(this, expiry_tick{{}}); // for what was recovered
     if (queue_.how().expires)
       await_use();
     return {
@@ -70,7 +74,14 @@ public:
             touch();
           return status();
         },
-        [this](expiry_tick) { on_expiry(); },
+        [this](expiry_tick tick) {
+          if (tick.armed == expiry_armed_)
+            on_expiry();
+        },
+        [this](routes_tick) {
+          awaiting_routes_ = false;
+          bury();
+        },
         [this](unused_tick) { await_use(); },
         [this](flush_deletions) { write_deletions(); },
         [this](trickle_tick) { on_trickle(); },
@@ -108,9 +119,9 @@ private:
       if (!queue_.enqueue(std::move(item), at, done_))
         answer.refused.push_back(ordinal);
       else if (queue_.how().rejects())
-        turn(); // what a consumer takes makes room for the next one
+        pump(); // what a consumer takes makes room for the next one
     }
-    turn();
+    pump();
     if (!batch.publisher)
       return;
     if (too_deep()) {
@@ -154,7 +165,7 @@ private:
     if (auto* who = find(key.first, key.second)) {
       const auto last = queue_.stop(who->id);
       forget_if_spent(key);
-      pump();
+      turn();
       after_leave(last);
     }
     return {what.key};
@@ -166,7 +177,7 @@ private:
       return;
     const auto last = queue_.release(found->second.id, done_);
     forget(found);
-    pump();
+    turn();
     after_leave(last);
   }
 
@@ -229,6 +240,7 @@ private:
         [](const purge&) { return purged{}; },
         [](const inspect_queue&) { return queue_status{}; },
         [](expiry_tick) {},
+        [](routes_tick) {},
         [](unused_tick) {},
         [](flush_deletions) {},
         [](trickle_tick) {},
@@ -282,7 +294,7 @@ private:
 
   /// Something has changed but no message came in: the head may be too old to be handed out.
   void turn() {
-    if (expiry_armed_)
+    if (queue_.next_expiry())
       queue_.expire(now(), done_);
     pump();
   }
@@ -323,18 +335,20 @@ private:
   // -- time to live and dead letters --------------------------------------------------------------------------------
 
   void on_expiry() {
-    expiry_armed_.reset();
+    expiry_armed_ = {};
     queue_.expire(now(), done_);
     after_change();
   }
 
   void await_expiry() {
     const auto next = queue_.next_expiry();
-    if (!next || (expiry_armed_ && *expiry_armed_ <= *next))
+    const bool armed = expiry_armed_ != message_queue::instant{};
+    if (!next || (armed && expiry_armed_ <= *next))
       return;
-    expiry_armed_ = *next;
-    const auto delay = std::clamp<std::chrono::steady_clock::duration>(*next - now(), 0ms, delay_max);
-    delayed_send(this, std::chrono::ceil<milliseconds>(delay), expiry_tick{});
+    const auto at = now();
+    const auto delay = std::clamp<std::chrono::steady_clock::duration>(*next - at, 0ms, delay_max);
+    expiry_armed_ = at + delay;
+    delayed_send(this, std::chrono::ceil<milliseconds>(delay), expiry_tick{expiry_armed_});
   }
 
   /// Publishes what died to the dead-letter exchange; in the log one goes as the other comes. Nobody waits for credit
@@ -347,7 +361,8 @@ private:
       return;
     auto owner = setup_.owner.lock();
     if (!owner || !owner->routes()) {
-      delayed_send(this, routes_recheck, expiry_tick{});
+      if (!std::exchange(awaiting_routes_, true))
+        delayed_send(this, routes_recheck, routes_tick{});
       return;
     }
     const auto& how = queue_.how();
@@ -356,15 +371,17 @@ private:
     out.begin();
     bool durable = false;
     const auto at = system_clock{}.now();
-    for (auto& [what, position, why] : std::exchange(waiting_dead_, {})) {
-      const auto letter =
-          make_dead_letter(*what, why, setup_.spec.name, *how.dead_letter_exchange, how.dead_letter_routing_key, at);
-      out.publish(letter, *changes,
-                  [&](std::string_view queue) { return why == death::rejected || !closes_circle(*letter, queue); });
-      if (position == 0)
+    const auto gone = std::exchange(waiting_dead_, {});
+    for (const auto& each : gone) {
+      const auto letter = make_dead_letter(*each.message, each.why, setup_.spec.name, *how.dead_letter_exchange,
+                                           how.dead_letter_routing_key, at);
+      out.publish(letter, *changes, [&](std::string_view queue) {
+        return each.why == death::rejected || !closes_circle(*letter, queue);
+      });
+      if (each.at == 0)
         continue;
       durable = true;
-      changes->delete_message(setup_.number, position);
+      changes->delete_message(setup_.number, each.at);
     }
     auto letters = out.take();
     if (durable || letters.durable())
@@ -457,7 +474,8 @@ private:
   std::vector<position> done_;
   std::deque<held> held_;
   std::vector<message_queue::dead> waiting_dead_;
-  std::optional<message_queue::instant> expiry_armed_;
+  message_queue::instant expiry_armed_{}; ///< when the tick comes; zero: none is on its way
+  bool awaiting_routes_ = false;
   message_queue::instant last_used_ = now();
   bool unused_ = false; ///< it goes: auto-delete and the last consumer went, or x-expires
   bool flushing_ = false;

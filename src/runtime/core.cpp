@@ -86,7 +86,7 @@ public:
 
   expected<void> start() {
     for (auto step : {&node_core::open_store, &node_core::start_broker, &node_core::load_plugins,
-                      &node_core::declare_event_exchanges, &node_core::resend_outbox, &node_core::restore_timers,
+                      &node_core::declare_event_exchanges, &node_core::restore_timers, &node_core::resend_outbox,
                       &node_core::start_actors})
       if (auto done = (this->*step)(); !done)
         return done;
@@ -296,8 +296,9 @@ private:
     return {};
   }
 
-  /// What entities had to tell others when the node stopped. Before timers and consumers start, and read whole before
-  /// the first is told: what this run puts into the outbox is told by who put it there.
+  /// What entities had to tell others when the node stopped. After the timers are in their table, where an entity looks
+  /// once; before they fire and consumers start; and read whole before the first is told: what this run puts into the
+  /// outbox is told by who put it there.
   expected<void> resend_outbox() {
     std::vector<store::outbox_record> left;
     auto read = store_->each_outbox([&](store::outbox_record&& record) {

@@ -337,6 +337,19 @@ TEST_F(a_message_queue_with_arguments, refuses_when_it_is_full_and_says_so) {
   EXPECT_THAT(dead(), ElementsAre("c maxlen"));
 }
 
+TEST_F(a_message_queue_with_arguments, keeps_what_it_once_took_even_over_its_length_if_it_refuses_instead) {
+  queue = message_queue{{.max_length = 1, .when_full = overflow::reject_publish}};
+  const auto c = queue.add({.prefetch = 1});
+  put("a");
+  EXPECT_THAT(bodies(), ElementsAre("a"));
+  EXPECT_TRUE(put("b"));
+  queue.settle(c, 1, 1, verdict::requeue, done);
+  queue.restore({text("c"), 9, true}, start);
+  queue.trim(done);
+  EXPECT_EQ(queue.ready(), 3u);
+  EXPECT_THAT(done, IsEmpty());
+}
+
 TEST_F(a_message_queue_with_arguments, serves_higher_priorities_first_and_each_in_order) {
   queue = message_queue{{.max_priority = 5}};
   put("low 1");

@@ -257,6 +257,49 @@ def test_transactions_take_effect_at_the_commit(channel, connect):
     assert (body, take_all(other, "ledger")) == (b"a", ["b"])
 
 
+def test_a_commit_that_a_full_queue_refuses_fails(channel):
+    declare(channel, "cap", max_length=1, overflow="reject-publish")
+    channel.tx_select()
+    put(channel, "cap", "a", "b")
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker) as error:
+        channel.tx_commit()
+    assert (error.value.reply_code, error.value.reply_text) == (406, "PRECONDITION_FAILED - partial tx completion")
+
+
+def test_an_acknowledgement_of_all_in_a_transaction_means_all_there_is_now(channel, connect):
+    declare(channel, "early")
+    put(channel, "early", "a", "b")
+    channel.tx_select()
+    take(channel, "early"), take(channel, "early")
+    channel.basic_ack(0, multiple=True)
+    other = connect().channel()
+    put(other, "early", "c")
+    take(channel, "early")
+    channel.tx_commit()
+    channel.connection.close()
+    assert take_all(other, "early") == ["c"]
+
+
+def test_a_returned_message_expires_in_the_end(channel):
+    declare(channel, "dust")
+    declare(channel, "again", message_ttl=200, dead_letter_exchange="", dead_letter_routing_key="dust")
+    put(channel, "again", "x")
+    returned = []
+
+    def back(own, method, properties, body):
+        returned.append(body)
+        own.basic_nack(method.delivery_tag, requeue=True)
+    channel.basic_qos(prefetch_count=1)
+    tag = channel.basic_consume("again", back)
+
+    def expired():
+        channel.connection.process_data_events(time_limit=0.01)
+        return count(channel, "dust")
+    until("it is dead", expired)
+    channel.basic_cancel(tag)
+    assert len(returned) > 1
+
+
 def test_transactions_and_confirms_exclude_each_other(channel):
     channel.tx_select()
     with pytest.raises(pika.exceptions.ChannelClosedByBroker) as error:

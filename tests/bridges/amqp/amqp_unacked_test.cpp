@@ -127,5 +127,25 @@ TEST(amqp_confirms, find_what_a_full_queue_refused) {
   EXPECT_EQ(refused, (std::vector<std::pair<int, std::vector<std::uint64_t>>>{{1, {9, 11}}, {2, {3}}}));
 }
 
+TEST(amqp_confirms, refuse_a_publish_once_though_its_channel_has_several_marks) {
+  confirms batches;
+  batches.open(1, 100, {{1, 1, {}, false}, {2, 1, {}, false}, {1, 2, {}, false}}, {{0, 1, 1}, {1, 2, 1}, {2, 1, 2}});
+  batches.refuse(1, {0});
+  batches.step(1);
+  std::vector<std::size_t> refused;
+  batches.finish([&](const confirms::mark& at) { refused.push_back(at.refused.size()); });
+  EXPECT_THAT(refused, testing::ElementsAre(1, 0, 0));
+}
+
+TEST(amqp_confirms, tell_a_commit_that_part_of_it_was_refused) {
+  confirms batches;
+  batches.open(1, 100, {{1, 0, {}, true}}, {{0, 1, 0}});
+  batches.refuse(1, {2});
+  batches.step(1);
+  bool failed = false;
+  batches.finish([&](const confirms::mark& at) { failed = at.commit && !at.refused.empty(); });
+  EXPECT_TRUE(failed);
+}
+
 } // namespace
 } // namespace switchboard::amqp
