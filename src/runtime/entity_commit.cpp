@@ -103,7 +103,6 @@ private:
     return cause_.what.kind == SB_REQUEST && !made_.state && !made_.ended && made_.events.empty() &&
            made_.sends.empty() && made_.timers.empty();
   }
-  bool only_reads() const { return changes_nothing() && cause_.what.name == "GET"; }
 
   void put_state(std::uint64_t random) {
     if (changes_nothing())
@@ -126,7 +125,7 @@ private:
       return;
     const auto& terms = *cause_.answer;
     auto encoded = std::make_shared<const std::string>(encode_answer(terms, made_, now_));
-    if (!terms.scope.empty() && !only_reads())
+    if (!terms.scope.empty())
       result_.batch.put_reply({terms.scope, terms.message_id, now_ + with_.reply_window, *encoded});
     if (!terms.reply_to.empty())
       with_.publisher.publish(reply_message(terms, *encoded), view_);

@@ -56,6 +56,8 @@ protected:
     terms.scope = terms.message_id.empty() ? std::string{} : scope_;
     if (is_late(*asked))
       return answer_now(what, terms, asked->method, {errc::timed_out, "the deadline had passed when it arrived"});
+    if (asked->method == "GET")
+      terms.scope.clear(); // asking again is asking for what is now; its key may be that of the command it asks after
     if (answer_repeat(what, terms, *asked))
       return;
     begin(std::move(what), std::move(terms), std::move(*asked));

@@ -72,7 +72,8 @@ private:
       return broker::to_caf({errc::stopping, options_.path + " is stopping"});
     if (find(spec.name))
       return broker::to_caf({errc::precondition_failed, options_.path + " has a child '" + spec.name + "' already"});
-    auto card = node_.directory.enter(options_.path + "/" + spec.name, spec.kind, node_.clock.now());
+    const auto path = options_.path == "/" ? "/" + spec.name : options_.path + "/" + spec.name;
+    auto card = node_.directory.enter(path, spec.kind, node_.clock.now());
     children_.push_back(std::make_unique<child>(child{std::move(spec), {}, phase::waiting, {}, std::move(card), 0}));
     if (auto started = start(*children_.back()); !started) {
       children_.pop_back();

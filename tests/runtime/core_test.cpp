@@ -96,6 +96,15 @@ TEST_F(node_test, a_repeated_message_id_gets_the_same_bytes_and_no_second_effect
   EXPECT_EQ(peer->next_event_type(), "counter.changed"); // and nothing between
 }
 
+TEST_F(node_test, a_question_under_the_key_of_a_command_is_a_question) {
+  peer->call(envelope("POST", "/v1/counters", R"({"id":"c-1"})", "m-1"));
+  call("POST", "/v1/counters/c-1/add");
+  for (int expected = 1; expected < 3; ++expected) {
+    EXPECT_EQ(json::parse(peer->call(envelope("GET", "/v1/counters/c-1", "null", "m-1")))["body"]["value"], expected);
+    call("POST", "/v1/counters/c-1/add");
+  }
+}
+
 TEST_F(node_test, an_answer_that_changes_nothing_is_not_written) {
   create("c-1");
   ASSERT_TRUE(node->store().flush());
