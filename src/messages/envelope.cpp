@@ -244,7 +244,7 @@ std::string_view status_word(int status) noexcept {
   case 504:
     return "DEADLINE_EXCEEDED";
   default:
-    return "INTERNAL";
+    return status >= 400 && status < 500 ? "INVALID_ARGUMENT" : "INTERNAL";
   }
 }
 

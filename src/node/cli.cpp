@@ -36,8 +36,8 @@ public:
   explicit program(int (*run)(const config&)) : run_(run) {
     app_.require_subcommand(1);
     app_.fallthrough();
-    app_.failure_message([](const CLI::App*, const CLI::Error& problem) {
-      return "switchboard: " + std::string{problem.what()} + "\nTry: switchboard --help\n";
+    app_.failure_message([](const CLI::App* app, const CLI::Error& problem) {
+      return "switchboard: " + reason_of(*app, problem) + "\nTry: switchboard --help\n";
     });
     add_shared_options();
     add_node_commands();
@@ -59,6 +59,15 @@ public:
 
 private:
   using action = std::function<int()>;
+
+  /// CLI11 asks for a subcommand before it complains of the word it does not know.
+  static std::string reason_of(const CLI::App& app, const CLI::Error& problem) {
+    const std::string said = problem.what();
+    const auto unknown = app.remaining(/*recurse*/ true);
+    if (unknown.empty() || !said.starts_with("A subcommand is required"))
+      return said;
+    return "unknown command '" + unknown.front() + "'";
+  }
 
   // -- options every command takes, before or after its name -------------------------------------------------------
 

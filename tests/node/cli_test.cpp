@@ -110,6 +110,7 @@ protected:
 TEST_F(cli, wrong_usage_ends_with_2) {
   EXPECT_EQ(run({}).code, wrong_usage);
   EXPECT_EQ(run({"frobnicate"}).code, wrong_usage);
+  EXPECT_NE(run({"frobnicate"}).err.find("unknown command 'frobnicate'"), std::string::npos);
   EXPECT_EQ(run({"call"}).code, wrong_usage);
   EXPECT_EQ(run({"call", "show"}).code, wrong_usage);
   EXPECT_EQ(run({"call", "create", "--from", "+1"}).code, wrong_usage);
