@@ -277,7 +277,7 @@ bool channel::check_properties(const std::string_view properties, std::string& r
       return false;
     }
   }
-  if (auto good = broker::check_copy_keys(properties); !good) {
+  if (auto good = broker::check_copy_keys(glance->headers); !good) {
     fail(good.error(), basic_publish::id);
     return false;
   }

@@ -25,14 +25,13 @@ further_keys copy_keys(const field_table& headers) {
   return found;
 }
 
-expected<void> check_copy_keys(std::string_view properties) {
-  const auto glance = glance_properties(properties);
-  if (!glance || !may_have_copies(glance->headers))
+expected<void> check_copy_keys(std::string_view headers) {
+  if (!may_have_copies(headers))
     return {};
-  const auto headers = decode_fields(glance->headers);
-  if (!headers)
+  const auto table = decode_fields(headers);
+  if (!table)
     return {};
-  const auto found = copy_keys(*headers);
+  const auto found = copy_keys(*table);
   if (found.wrong_header.empty())
     return {};
   return precondition_failed("invalid message: {unacceptable_type_in_header,\"" + std::string{found.wrong_header} +

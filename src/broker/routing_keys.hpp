@@ -29,7 +29,8 @@ inline bool may_have_copies(std::string_view headers) noexcept {
 }
 
 /// What a client is told of a message that cannot be routed: 406, as RabbitMQ says it. Void if nothing is wrong.
-expected<void> check_copy_keys(std::string_view properties);
+/// `headers`: the table's bytes.
+expected<void> check_copy_keys(std::string_view headers);
 
 /// The message without its BCC header.
 message_ptr without_blind_copies(const message& what);
