@@ -11,9 +11,22 @@
 
 namespace switchboard::amqp {
 
+using broker::action;
 using broker::verdict;
 
 namespace {
+
+constexpr std::string_view queue_word = "queue";
+constexpr std::string_view exchange_word = "exchange";
+
+/// What a queue that the server names is called while it is asked whether the client may have one.
+constexpr std::string_view server_made_prefix = "amq.gen-";
+
+/// A text among arguments; null if there is none.
+const std::string* text_of(const field_table& arguments, std::string_view name) {
+  const auto* value = arguments.find(name);
+  return value ? value->as_string() : nullptr;
+}
 
 /// The broker's error texts begin with AMQP's name of the code ("NOT_FOUND - no queue …"); the rest is the explanation.
 struct named_error {
@@ -31,11 +44,34 @@ named_error split(const error& why) {
 /// Acknowledgements within a transaction that settle nothing new before the client is told off.
 constexpr std::size_t repeated_acks_max = 16;
 
-std::string quoted(std::string_view kind, std::string_view name) {
-  return std::string{kind} + " '" + std::string{name} + "' in vhost '/'";
+} // namespace
+
+std::string channel::named(std::string_view kind, std::string_view name) const {
+  return broker::named(kind, name, session_.vhost());
 }
 
-} // namespace
+/// Fails the channel if the client's user may not.
+bool channel::permit(broker::action what, std::string_view kind, std::string_view name, method_id fault) {
+  if (kind == exchange_word && name.empty())
+    name = "amq.default"; // what the default exchange is called in permissions
+  if (session_.access().may(what, name))
+    return true;
+  fail(reply_code::access_refused, "access to " + named(kind, name) + " refused for user '" + session_.user() + "'",
+       fault);
+  return false;
+}
+
+/// The same for the routing key, where the exchange is a topic exchange.
+bool channel::permit_topic(broker::action what, std::string_view exchange, std::string_view routing_key,
+                           method_id fault) {
+  if (session_.access().may_topic(what, exchange, routing_key) || !session_.broker()->routes()->is_topic(exchange))
+    return true;
+  fail(reply_code::access_refused,
+       "access to topic '" + std::string{routing_key} + "' in exchange " + named(exchange_word, exchange) +
+           " refused for user '" + session_.user() + "'",
+       fault);
+  return false;
+}
 
 void channel::fail(reply_code code, std::string_view explanation, method_id fault) {
   if (is_connection_error(code))
@@ -66,7 +102,7 @@ void channel::release() {
   parked_.clear();
   const auto forget = [&](consumer* gone) {
     if (!gone->reply_name.empty())
-      session_.node().broker->replies().remove(gone->reply_name);
+      session_.broker()->replies().remove(gone->reply_name);
     if (gone->queue)
       session_.send(gone->queue->actor, broker::release_consumer{caf::actor_cast<caf::actor>(&session_), gone->key});
     session_.remove_consumer(*gone);
@@ -87,6 +123,22 @@ void channel::release() {
     forget(gone);
   tags_.clear();
   getters_.clear();
+}
+
+runtime::channel_report channel::report() const {
+  runtime::channel_report all;
+  all.number = number_;
+  all.confirms = confirm_;
+  all.transactional = transaction_.has_value();
+  all.prefetch = prefetch_;
+  all.prefetch_global = prefetch_global_;
+  all.unacknowledged = unacked_.size();
+  all.unconfirmed = publish_number_ - confirmed_number_;
+  all.uncommitted = transaction_ ? transaction_->publishes.size() : 0;
+  for (const auto& [tag, at] : tags_)
+    all.consumers.push_back({tag, at->queue ? at->queue->name : std::string{broker::reply_to_name}, at->no_ack,
+                             at->exclusive, at->prefetch});
+  return all;
 }
 
 // -- methods --------------------------------------------------------------------------------------------------------
@@ -316,6 +368,9 @@ void channel::on_body(std::string_view payload) {
 }
 
 void channel::finish_publish() {
+  if (!permit(action::write, exchange_word, exchange_, basic_publish::id) ||
+      !permit_topic(action::write, exchange_, routing_key_, basic_publish::id))
+    return;
   auto what = building_->finish();
   building_.reset();
   give_back_body();
@@ -325,7 +380,7 @@ void channel::finish_publish() {
     return;
   }
   std::vector<const broker::endpoint*> ignored;
-  const auto routes = session_.node().broker->routes();
+  const auto routes = session_.broker()->routes();
   if (const auto found = routes->route(exchange_, routing_key_, {}, ignored);
       !exchange_.empty() && found != broker::routing_table::result::found)
     return refuse_publish(found == broker::routing_table::result::internal);
@@ -352,9 +407,9 @@ void channel::publish(const message_ptr& what, bool mandatory) {
 
 void channel::refuse_publish(bool internal) {
   if (internal)
-    fail(reply_code::access_refused, "cannot publish to internal " + quoted("exchange", exchange_), basic_publish::id);
+    fail(reply_code::access_refused, "cannot publish to internal " + named("exchange", exchange_), basic_publish::id);
   else
-    fail(reply_code::not_found, "no " + quoted("exchange", exchange_), basic_publish::id);
+    fail(reply_code::not_found, "no " + named("exchange", exchange_), basic_publish::id);
 }
 
 // -- confirms and transactions --------------------------------------------------------------------------------------
@@ -534,6 +589,8 @@ void channel::consume(const basic_consume& what) {
   std::string queue;
   if (!resolve_queue(what.queue, queue, basic_consume::id))
     return;
+  if (!permit(action::read, queue_word, queue, basic_consume::id))
+    return;
   std::int32_t priority = 0;
   const auto arguments = decode_fields(what.arguments);
   if (!arguments)
@@ -542,7 +599,7 @@ void channel::consume(const basic_consume& what) {
     const auto number = given->as_integer();
     if (!number)
       return fail(reply_code::precondition_failed,
-                  "invalid arg 'x-priority' for " + quoted("queue", queue) + ": \"expected integer, got " +
+                  "invalid arg 'x-priority' for " + named("queue", queue) + ": \"expected integer, got " +
                       std::string{given->type_name()} + "\"",
                   basic_consume::id);
     priority = static_cast<std::int32_t>(std::clamp<std::int64_t>(*number, INT32_MIN, INT32_MAX));
@@ -554,7 +611,7 @@ void channel::consume(const basic_consume& what) {
   };
   wish wanted{std::string{what.consumer_tag}, what.no_ack, what.exclusive, what.no_wait};
   session_.ask<broker::queue_ok>(
-      session_.node().broker->topology(), broker::find_queue{queue, session_.owner()},
+      session_.broker()->topology(), broker::find_queue{queue, session_.owner()},
       [this, wanted, priority](broker::queue_ok& found) {
         basic_consume again;
         again.consumer_tag = wanted.tag;
@@ -571,6 +628,8 @@ void channel::start_consumer(const basic_consume& what, broker::queue_ptr queue,
   if (tag.empty())
     tag = "amq.ctag-" + make_uuid();
   auto& made = session_.add_consumer(number_, tag, std::move(queue), what.no_ack);
+  made.exclusive = what.exclusive;
+  made.prefetch = prefetch_;
   tags_.emplace(tag, &made);
   broker::start_consumer start;
   start.consumer = caf::actor_cast<caf::actor>(&session_);
@@ -609,7 +668,7 @@ void channel::consume_replies(const basic_consume& what) {
   if (tag.empty())
     tag = "amq.ctag-" + make_uuid();
   auto& made = session_.add_consumer(number_, tag, nullptr, true);
-  made.reply_name = session_.node().broker->replies().add(caf::actor_cast<caf::actor>(&session_), made.key);
+  made.reply_name = session_.broker()->replies().add(caf::actor_cast<caf::actor>(&session_), made.key);
   tags_.emplace(tag, &made);
   if (!what.no_wait)
     append_method(session_.out(), number_, basic_consume_ok{tag});
@@ -626,7 +685,7 @@ void channel::cancel(const basic_cancel& what) {
     return answer();
   tags_.erase(tag);
   if (!gone->queue) {
-    session_.node().broker->replies().remove(gone->reply_name);
+    session_.broker()->replies().remove(gone->reply_name);
     session_.remove_consumer(*gone);
     return answer();
   }
@@ -663,10 +722,10 @@ void channel::on_consumer_cancelled(consumer& gone) {
 
 void channel::get(const basic_get& what) {
   std::string queue;
-  if (!resolve_queue(what.queue, queue, basic_get::id))
+  if (!resolve_queue(what.queue, queue, basic_get::id) || !permit(action::read, queue_word, queue, basic_get::id))
     return;
   session_.ask<broker::queue_ok>(
-      session_.node().broker->topology(), broker::find_queue{queue, session_.owner()},
+      session_.broker()->topology(), broker::find_queue{queue, session_.owner()},
       [this, no_ack = what.no_ack](broker::queue_ok& found) { take_one(found.queue, no_ack, basic_get::id); },
       [this](const error& why) { fail(why, basic_get::id); });
 }
@@ -704,12 +763,20 @@ void channel::declare_exchange(const exchange_declare& what) {
   auto arguments = decode_fields(what.arguments);
   if (!arguments)
     return session_.fail(reply_code::syntax_error, arguments.error().what, exchange_declare::id);
+  if (!what.passive && !what.exchange.empty()) {
+    if (!permit(action::configure, exchange_word, what.exchange, exchange_declare::id))
+      return;
+    if (const auto* alternate = text_of(*arguments, "alternate-exchange"))
+      if (!permit(action::read, exchange_word, what.exchange, exchange_declare::id) ||
+          !permit(action::write, exchange_word, *alternate, exchange_declare::id))
+        return;
+  }
   broker::declare_exchange question;
   question.spec = {std::string{what.exchange}, std::string{what.type}, what.durable,
                    what.auto_delete,           what.internal,          std::move(*arguments)};
   question.passive = what.passive;
   session_.ask<broker::exchange_ok>(
-      session_.node().broker->topology(), std::move(question),
+      session_.broker()->topology(), std::move(question),
       [this, no_wait = what.no_wait](broker::exchange_ok&) {
         if (!no_wait)
           append_method(session_.out(), number_, exchange_declare_ok{});
@@ -718,8 +785,10 @@ void channel::declare_exchange(const exchange_declare& what) {
 }
 
 void channel::delete_exchange(const exchange_delete& what) {
+  if (!what.exchange.empty() && !permit(action::configure, exchange_word, what.exchange, exchange_delete::id))
+    return;
   session_.ask<broker::exchange_ok>(
-      session_.node().broker->topology(), broker::delete_exchange{std::string{what.exchange}, what.if_unused},
+      session_.broker()->topology(), broker::delete_exchange{std::string{what.exchange}, what.if_unused},
       [this, no_wait = what.no_wait](broker::exchange_ok&) {
         if (!no_wait)
           append_method(session_.out(), number_, exchange_delete_ok{});
@@ -732,6 +801,11 @@ void channel::bind_exchange(const Method& what, bool add) {
   auto arguments = decode_fields(what.arguments);
   if (!arguments)
     return session_.fail(reply_code::syntax_error, arguments.error().what, Method::id);
+  if (!what.source.empty() && !what.destination.empty() &&
+      (!permit(action::write, exchange_word, what.destination, Method::id) ||
+       !permit(action::read, exchange_word, what.source, Method::id) ||
+       !permit_topic(action::read, what.source, what.routing_key, Method::id)))
+    return;
   broker::binding_spec spec{std::string{what.source}, std::string{what.destination}, true,
                             std::string{what.routing_key}, std::move(*arguments)};
   const auto then = [this, add, no_wait = what.no_wait](broker::bound&) {
@@ -743,7 +817,7 @@ void channel::bind_exchange(const Method& what, bool add) {
       append_method(session_.out(), number_, exchange_unbind_ok{});
   };
   const auto failed = [this](const error& why) { fail(why, Method::id); };
-  const auto& topology = session_.node().broker->topology();
+  const auto& topology = session_.broker()->topology();
   if (add)
     session_.ask<broker::bound>(topology, broker::bind{std::move(spec), session_.owner()}, then, failed);
   else
@@ -753,8 +827,8 @@ void channel::bind_exchange(const Method& what, bool add) {
 void channel::declare_queue(const queue_declare& what) {
   // Direct reply-to has no queue; clients ask whether a name is still good (RabbitMQ, direct reply-to).
   if (what.queue == broker::reply_to_name || what.queue.starts_with(broker::reply_to_prefix)) {
-    if (what.queue != broker::reply_to_name && !session_.node().broker->replies().find(what.queue))
-      return fail(reply_code::not_found, "no " + quoted("queue", what.queue), queue_declare::id);
+    if (what.queue != broker::reply_to_name && !session_.broker()->replies().find(what.queue))
+      return fail(reply_code::not_found, "no " + named("queue", what.queue), queue_declare::id);
     if (!what.no_wait)
       append_method(session_.out(), number_, queue_declare_ok{what.queue, 0, 1});
     return;
@@ -762,6 +836,15 @@ void channel::declare_queue(const queue_declare& what) {
   auto arguments = decode_fields(what.arguments);
   if (!arguments)
     return session_.fail(reply_code::syntax_error, arguments.error().what, queue_declare::id);
+  if (!what.passive) {
+    const auto name = what.queue.empty() ? server_made_prefix : what.queue;
+    if (!permit(action::configure, queue_word, name, queue_declare::id))
+      return;
+    if (const auto* dead_letters = text_of(*arguments, "x-dead-letter-exchange"))
+      if (!permit(action::read, queue_word, name, queue_declare::id) ||
+          !permit(action::write, exchange_word, *dead_letters, queue_declare::id))
+        return;
+  }
   // Not a queue at all: it would have to keep what was consumed.
   const auto* type = arguments->find("x-queue-type");
   if (what.durable && !what.passive && type && type->as_string() && *type->as_string() == "stream")
@@ -770,10 +853,11 @@ void channel::declare_queue(const queue_declare& what) {
   question.spec = {std::string{what.queue}, what.durable,          what.exclusive,
                    what.auto_delete,        std::move(*arguments), session_.owner()};
   question.passive = what.passive;
+  question.queues_max = session_.queues_max();
   if (what.passive && what.queue.empty())
     question.spec.name = last_queue_;
   session_.ask<broker::queue_ok>(
-      session_.node().broker->topology(), std::move(question),
+      session_.broker()->topology(), std::move(question),
       [this, no_wait = what.no_wait](broker::queue_ok& found) {
         last_queue_ = found.queue->name;
         if (!no_wait)
@@ -796,6 +880,11 @@ void channel::bind_queue(const Method& what, bool add, bool no_wait) {
   std::string key{what.routing_key};
   if (key.empty() && what.queue.empty())
     key = queue;
+  if (!permit(action::write, queue_word, queue, Method::id))
+    return;
+  if (!what.exchange.empty() && (!permit(action::read, exchange_word, what.exchange, Method::id) ||
+                                 !permit_topic(action::read, what.exchange, key, Method::id)))
+    return;
   broker::binding_spec spec{std::string{what.exchange}, queue, false, std::move(key), std::move(*arguments)};
   const auto then = [this, add, no_wait](broker::bound&) {
     if (no_wait)
@@ -806,7 +895,7 @@ void channel::bind_queue(const Method& what, bool add, bool no_wait) {
       append_method(session_.out(), number_, queue_unbind_ok{});
   };
   const auto failed = [this](const error& why) { fail(why, Method::id); };
-  const auto& topology = session_.node().broker->topology();
+  const auto& topology = session_.broker()->topology();
   if (add)
     session_.ask<broker::bound>(topology, broker::bind{std::move(spec), session_.owner()}, then, failed);
   else
@@ -815,11 +904,11 @@ void channel::bind_queue(const Method& what, bool add, bool no_wait) {
 
 void channel::purge_queue(const queue_purge& what) {
   std::string queue;
-  if (!resolve_queue(what.queue, queue, queue_purge::id))
+  if (!resolve_queue(what.queue, queue, queue_purge::id) || !permit(action::read, queue_word, queue, queue_purge::id))
     return;
   const auto failed = [this](const error& why) { fail(why, queue_purge::id); };
   session_.ask<broker::queue_ok>(
-      session_.node().broker->topology(), broker::find_queue{queue, session_.owner()},
+      session_.broker()->topology(), broker::find_queue{queue, session_.owner()},
       [this, no_wait = what.no_wait, failed](broker::queue_ok& found) {
         session_.ask<broker::purged>(
             found.queue->actor, broker::purge{},
@@ -834,10 +923,11 @@ void channel::purge_queue(const queue_purge& what) {
 
 void channel::delete_queue(const queue_delete& what) {
   std::string queue;
-  if (!resolve_queue(what.queue, queue, queue_delete::id))
+  if (!resolve_queue(what.queue, queue, queue_delete::id) ||
+      !permit(action::configure, queue_word, queue, queue_delete::id))
     return;
   session_.ask<broker::queue_deleted>(
-      session_.node().broker->topology(), broker::delete_queue{queue, session_.owner(), what.if_unused, what.if_empty},
+      session_.broker()->topology(), broker::delete_queue{queue, session_.owner(), what.if_unused, what.if_empty},
       [this, no_wait = what.no_wait](broker::queue_deleted& gone) {
         if (!no_wait)
           append_method(session_.out(), number_, queue_delete_ok{static_cast<std::uint32_t>(gone.messages)});

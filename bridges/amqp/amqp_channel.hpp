@@ -14,7 +14,9 @@
 #include "bridges/amqp/amqp_codec_content.hpp"
 #include "bridges/amqp/amqp_codec_method.hpp"
 #include "bridges/amqp/amqp_unacked.hpp"
+#include "broker/access_control.hpp"
 #include "messages/message.hpp"
+#include "runtime/connections.hpp"
 
 namespace switchboard::amqp {
 
@@ -27,7 +29,9 @@ struct consumer {
   std::string tag;         ///< empty: basic.get
   broker::queue_ptr queue; ///< null: direct reply-to
   bool no_ack = false;
+  bool exclusive = false;
   bool cancelled = false;
+  std::uint32_t prefetch = 0;       ///< when it began, as the client said it
   std::uint64_t out = 0;            ///< delivered and not settled
   std::string reply_name;           ///< direct reply-to: the name we made
   std::size_t granted_messages = 0; ///< passed on to the socket, not yet granted back
@@ -60,8 +64,12 @@ public:
   void fail_commit() { fail(reply_code::precondition_failed, "partial tx completion", tx_commit::id); }
   /// Puts back what is out and forgets the consumers.
   void release();
+  runtime::channel_report report() const;
 
 private:
+  std::string named(std::string_view kind, std::string_view name) const;
+  bool permit(broker::action what, std::string_view kind, std::string_view name, method_id fault);
+  bool permit_topic(broker::action what, std::string_view exchange, std::string_view routing_key, method_id fault);
   void fail(reply_code code, std::string_view explanation, method_id fault);
   /// An error of the broker: its text begins with the AMQP name.
   void fail(const error& why, method_id fault);

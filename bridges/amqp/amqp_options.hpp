@@ -11,9 +11,8 @@ namespace switchboard::amqp {
 struct options {
   std::string host = "127.0.0.1";
   std::uint16_t port = 5672; ///< 0: any free port
-  std::string user = "guest";
-  std::string password = "guest";
-  bool loopback_only = true; ///< the user may log in from loopback peers only, as RabbitMQ has it for guest
+  /// This user may log in from loopback peers only, as RabbitMQ has it for guest; empty: none.
+  std::string loopback_user = "guest";
   std::uint16_t channel_max = 2047;
   std::uint32_t frame_max_bytes = 131072;
   std::uint16_t heartbeat_s = 60;              ///< proposed; the client's figure counts

@@ -5,7 +5,6 @@
 
 #include <boost/asio/write.hpp>
 #include <caf/send.hpp>
-#include <openssl/crypto.h>
 
 #include "bridges/amqp/amqp_codec_sasl.hpp"
 #include "runtime/log.hpp"
@@ -48,10 +47,6 @@ field_table server_properties() {
   return properties;
 }
 
-bool equal_secret(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
-
 std::string reason_of(const std::exception_ptr& what) {
   try {
     std::rethrow_exception(what);
@@ -72,7 +67,7 @@ constexpr int memory_waits_max = 20;
 
 session::session(caf::actor_config& config, caf::execution_unit* home, runtime::node_context& node, const options& how,
                  asio::ip::tcp::socket socket, std::uint64_t number)
-    : broker::pinned_actor(config, home), node_(node), how_(how), socket_(std::move(socket)),
+    : broker::pinned_actor(config, home), node_(node), broker_(node.broker), how_(how), socket_(std::move(socket)),
       timer_(socket_.get_executor()), memory_timer_(socket_.get_executor()), owner_("amqp/" + std::to_string(number)),
       frame_max_(std::min(how.frame_max_bytes, initial_frame_max)), channel_max_(how.channel_max),
       publisher_(node.broker),
@@ -91,8 +86,16 @@ session::session(caf::actor_config& config, caf::execution_unit* home, runtime::
   socket_.set_option(asio::ip::tcp::no_delay{true}, ignored);
   if (auto remote = socket_.remote_endpoint(ignored); !ignored) {
     loopback_peer_ = remote.address().is_loopback();
-    peer_ = remote.address().to_string() + ":" + std::to_string(remote.port());
+    facts_.peer_host = remote.address().to_string();
+    facts_.peer_port = remote.port();
+    peer_ = facts_.peer_host + ":" + std::to_string(facts_.peer_port);
   }
+  if (auto local = socket_.local_endpoint(ignored); !ignored) {
+    facts_.host = local.address().to_string();
+    facts_.port = local.port();
+  }
+  facts_.name = peer_ + " -> " + facts_.host + ":" + std::to_string(facts_.port);
+  facts_.protocol = "AMQP 0-9-1";
 }
 
 session::~session() { connections_.Decrement(); }
@@ -145,6 +148,12 @@ caf::behavior session::make_behavior() {
           end();
         wrote();
       },
+      [this](const runtime::close_connection& what) {
+        if (phase_ == phase::running)
+          fail(reply_code::connection_forced, what.reason);
+        wrote();
+      },
+      [this](const runtime::describe_connection&) { return report(); },
       [this](session_over) { quit(); },
   };
 }
@@ -161,12 +170,12 @@ void session::await_readable() {
   if (reading_ || !may_read())
     return;
   // Once in a while a read goes through all the same: perhaps it is the acks or the commit that free memory.
-  if (publishes_ && node_.broker->memory_high() && ++memory_waits_ < memory_waits_max) {
+  if (publishes_ && broker_->memory_high() && ++memory_waits_ < memory_waits_max) {
     await_memory();
     return;
   }
   memory_waits_ = 0;
-  if (!node_.broker->memory_high() && std::exchange(blocked_told_, false)) {
+  if (!broker_->memory_high() && std::exchange(blocked_told_, false)) {
     append_method(out_, 0, connection_unblocked{});
     wrote();
   }
@@ -209,6 +218,8 @@ void session::on_readable() {
   if (error)
     return read_failed();
   read_since_tick_ = true;
+  if (listed_)
+    listed_->received_bytes.fetch_add(got, std::memory_order_relaxed);
   const auto size = left_.size() + got;
   left_.clear();
   process({buffer.data(), size});
@@ -229,6 +240,8 @@ void session::resume() {
 
 void session::process(std::string_view bytes) {
   processing_ = true;
+  if (access_)
+    access_->refresh();
   publisher_.begin(); // what was declared or unbound before these bytes counts for them
   std::size_t at = 0;
   if (phase_ == phase::header)
@@ -314,6 +327,8 @@ void session::flush_out() {
     boost::system::error_code error;
     const auto put = socket_.write_some(asio::buffer(flying_.data() + flown_, flying_.size() - flown_), error);
     flown_ += put;
+    if (listed_)
+      listed_->sent_bytes.fetch_add(put, std::memory_order_relaxed);
     wrote_since_tick_ |= put > 0;
     if (error == asio::error::would_block) {
       await_writable();
@@ -352,7 +367,8 @@ void session::end() {
   channels_.clear();
   to_grant_.clear();
   consumers_.clear();
-  send(node_.broker->topology(), broker::owner_gone{owner_});
+  listed_.reset(); // it holds this actor
+  send(broker_->topology(), broker::owner_gone{owner_});
   caf::anon_send(caf::actor_cast<caf::actor>(self()), session_over{});
 }
 
@@ -407,14 +423,7 @@ void session::on_frame(const frame_result& frame) {
       return fail(reply_code::channel_error, "expected 'channel.open'", id);
     if (channel_open what; !decode_as(frame.payload, what))
       return fail(reply_code::frame_error, undecodable_text(frame.payload), id);
-    if (frame.channel > channel_max_ || channels_.size() >= channel_max_)
-      return fail(reply_code::not_allowed,
-                  "number of channels opened (" + std::to_string(channels_.size()) +
-                      ") has reached the negotiated channel_max (" + std::to_string(channel_max_) + ")",
-                  id);
-    found = channels_.emplace(frame.channel, std::make_unique<channel>(*this, frame.channel)).first;
-    append_method(out_, frame.channel, channel_open_ok{});
-    return;
+    return open_channel(frame.channel, id);
   }
   switch (frame.kind()) {
   case frame_type::method:
@@ -426,6 +435,36 @@ void session::on_frame(const frame_result& frame) {
   case frame_type::heartbeat:
     return;
   }
+}
+
+void session::open_channel(std::uint16_t number, method_id fault) {
+  if (number > channel_max_ || channels_.size() >= channel_max_)
+    return fail(reply_code::not_allowed,
+                "number of channels opened (" + std::to_string(channels_.size()) +
+                    ") has reached the negotiated channel_max (" + std::to_string(channel_max_) + ")",
+                fault);
+  if (const auto most = channels_max(); most && node_.connections.channels_of(user_) >= *most)
+    return fail(reply_code::not_allowed,
+                "number of channels opened for user '" + user_ + "' has reached the maximum allowed user limit of (" +
+                    std::to_string(*most) + ")",
+                fault);
+  channels_.emplace(number, std::make_unique<channel>(*this, number));
+  listed_->channels.store(static_cast<std::uint32_t>(channels_.size()), std::memory_order_relaxed);
+  append_method(out_, number, channel_open_ok{});
+}
+
+/// The user's, if there is one.
+std::optional<std::uint64_t> session::channels_max() const {
+  const auto rules = node_.vhosts->access().rules();
+  const auto* who = rules->find_user(user_);
+  const auto limit = who ? broker::limit_of(who->limits, "max-channels") : std::nullopt;
+  return limit ? std::optional{static_cast<std::uint64_t>(*limit)} : std::nullopt;
+}
+
+std::optional<std::uint64_t> session::queues_max() const {
+  const auto* settings = access_->rules().find_vhost(vhost());
+  const auto limit = settings ? broker::limit_of(settings->limits, "max-queues") : std::nullopt;
+  return limit ? std::optional{static_cast<std::uint64_t>(*limit)} : std::nullopt;
 }
 
 void session::on_connection_method(std::string_view payload) {
@@ -472,7 +511,7 @@ void session::send_start() {
 }
 
 void session::on_start_ok(const connection_start_ok& what) {
-  if (auto properties = decode_fields(what.client_properties))
+  if (auto properties = decode_fields(what.client_properties)) {
     if (const auto* found = properties->find("capabilities"))
       if (const auto* capabilities = std::get_if<field_table>(&found->value)) {
         const auto has = [&](std::string_view name) {
@@ -483,16 +522,19 @@ void session::on_start_ok(const connection_start_ok& what) {
         cancel_notify_ = has("consumer_cancel_notify");
         blocked_notify_ = has("connection.blocked");
       }
+    facts_.client_properties = *std::move(properties);
+  }
   const auto given = parse_credentials(what.mechanism, what.response);
   if (!given && given.error().code == errc::not_implemented) {
     runtime::log::info("amqp_refused", {{"peer", peer_}, {"reason", "unknown mechanism"}});
     return end();
   }
-  const bool right = given && equal_secret(given->user, how_.user) && equal_secret(given->password, how_.password) &&
-                     (!how_.loopback_only || loopback_peer_);
-  if (!right)
+  // One answer for all that may be wrong.
+  const bool from_here = given && (loopback_peer_ || given->user != how_.loopback_user);
+  if (!from_here || !node_.vhosts->access().rules()->authenticate(given->user, given->password))
     return refuse_login(what.mechanism);
   user_ = given->user;
+  facts_.mechanism = what.mechanism;
   append_method(out_, 0, connection_tune{how_.channel_max, how_.frame_max_bytes, how_.heartbeat_s});
   phase_ = phase::tune;
 }
@@ -524,12 +566,59 @@ void session::on_tune_ok(const connection_tune_ok& what) {
 }
 
 void session::on_open(const connection_open& what) {
-  if (what.virtual_host != "/")
-    return fail(reply_code::not_allowed, "vhost " + std::string{what.virtual_host} + " not found", connection_open::id);
+  facts_.vhost = what.virtual_host;
+  auto chosen = node_.vhosts->find(facts_.vhost);
+  if (!chosen)
+    return fail(reply_code::not_allowed, "vhost " + facts_.vhost + " not found", connection_open::id);
+  if (!node_.vhosts->access().rules()->may_enter(user_, facts_.vhost))
+    return fail(reply_code::not_allowed, "access to vhost '" + facts_.vhost + "' refused for user '" + user_ + "'",
+                connection_open::id);
+  if (!enter_list())
+    return;
+  broker_ = std::move(chosen);
+  publisher_ = broker::publisher{broker_};
+  publisher_.begin();
+  access_.emplace(node_.vhosts->access(), user_, facts_.vhost);
+  access_->refresh();
   phase_ = phase::running;
   append_method(out_, 0, connection_open_ok{});
   timer_.cancel();
   arm_heartbeat();
+}
+
+/// False, and the client is told, if a limit of its vhost or user is reached.
+bool session::enter_list() {
+  facts_.user = user_;
+  facts_.channel_max = channel_max_;
+  facts_.frame_max_bytes = frame_max_;
+  facts_.heartbeat_s = heartbeat_s_;
+  facts_.connected = node_.clock.now();
+  const auto rules = node_.vhosts->access().rules();
+  const auto* vhost = rules->find_vhost(facts_.vhost);
+  const auto* who = rules->find_user(user_);
+  runtime::connections::bounds most;
+  most.vhost = vhost ? broker::limit_of(vhost->limits, "max-connections") : std::nullopt;
+  most.user = who ? broker::limit_of(who->limits, "max-connections") : std::nullopt;
+  auto why = runtime::connections::refusal::none;
+  listed_ = node_.connections.enter(facts_, caf::actor_cast<caf::actor>(self()), most, why);
+  if (why == runtime::connections::refusal::vhost_limit)
+    fail(reply_code::not_allowed,
+         "access to vhost '" + facts_.vhost + "' refused for user '" + user_ + "': connection limit (" +
+             std::to_string(*most.vhost) + ") is reached",
+         connection_open::id);
+  else if (why == runtime::connections::refusal::user_limit)
+    fail(reply_code::not_allowed,
+         "connection refused for user '" + user_ + "': user connection limit (" + std::to_string(*most.user) +
+             ") is reached",
+         connection_open::id);
+  return listed_ != nullptr;
+}
+
+runtime::connection_report session::report() const {
+  runtime::connection_report all;
+  for (const auto& [number, at] : channels_)
+    all.channels.push_back(at->report());
+  return all;
 }
 
 void session::on_close(const connection_close&) {
@@ -539,7 +628,7 @@ void session::on_close(const connection_close&) {
   // this.
   for (auto& [number, at] : channels_)
     at->release();
-  send(node_.broker->topology(), broker::owner_gone{owner_});
+  send(broker_->topology(), broker::owner_gone{owner_});
   append_method(out_, 0, connection_close_ok{});
   phase_ = phase::closing;
   linger_then_close();
@@ -716,6 +805,8 @@ void session::drop_channel(std::uint16_t number) {
   confirms_.forget(number);
   std::erase_if(marks_, [&](const confirms::mark& at) { return at.channel == number; });
   channels_.erase(number);
+  if (listed_)
+    listed_->channels.store(static_cast<std::uint32_t>(channels_.size()), std::memory_order_relaxed);
 }
 
 bool session::claim_body(std::uint64_t bytes) {

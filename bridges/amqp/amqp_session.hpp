@@ -11,6 +11,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -61,6 +62,12 @@ public:
   const std::string& owner() const noexcept { return owner_; }
   const std::string& user() const noexcept { return user_; }
   runtime::node_context& node() noexcept { return node_; }
+  /// Of the client's vhost.
+  const broker::broker_ptr& broker() const noexcept { return broker_; }
+  const std::string& vhost() const noexcept { return broker_->vhost(); }
+  broker::access_view& access() noexcept { return *access_; }
+  /// Most queues its vhost may hold; empty: no limit.
+  std::optional<std::uint64_t> queues_max() const;
   broker::publisher& publisher() noexcept { return publisher_; }
   bool knows_cancel_notify() const noexcept { return cancel_notify_; }
 
@@ -150,6 +157,10 @@ private:
   void on_close(const connection_close& what);
   void send_start();
   void refuse_login(std::string_view mechanism);
+  bool enter_list();
+  std::optional<std::uint64_t> channels_max() const;
+  void open_channel(std::uint16_t number, method_id fault);
+  runtime::connection_report report() const;
 
   // timers
   void arm_handshake();
@@ -166,6 +177,10 @@ private:
   auto self() { return caf::strong_actor_ptr{ctrl()}; }
 
   runtime::node_context& node_;
+  broker::broker_ptr broker_;                        ///< of "/" until connection.open names another vhost
+  std::optional<broker::access_view> access_;        ///< from connection.open on
+  std::shared_ptr<runtime::connection_card> listed_; ///< from connection.open on
+  runtime::connection_facts facts_;
   const options& how_;
   boost::asio::ip::tcp::socket socket_;
   boost::asio::steady_timer timer_;

@@ -1,5 +1,6 @@
-// The broker as the rest of the node holds it: the topology actor, the current routes, and the names of reply
-// consumers. Thread-safe; shared by all sessions, services and bridges. See protocol.hpp for what to send where.
+// The broker of one virtual host as the rest of the node holds it: the topology actor, the current routes, and the
+// names of reply consumers. Thread-safe; shared by all sessions, services and bridges. See protocol.hpp for what to
+// send where.
 #pragma once
 
 #include <atomic>
@@ -15,6 +16,7 @@
 #include "broker/protocol.hpp"
 #include "broker/reply_directory.hpp"
 #include "broker/routing_table.hpp"
+#include "broker/topology_records.hpp"
 
 namespace switchboard::broker {
 
@@ -33,7 +35,12 @@ public:
   /// Reads topology and durable messages back from the log and starts the actors. Blocking; call before any listener.
   static expected<std::shared_ptr<broker>> start(caf::actor_system& system, homes where,
                                                  std::shared_ptr<durable_log> log, limits bounds);
+  /// The same with records that somebody else has read.
+  static expected<std::shared_ptr<broker>> start(caf::actor_system& system, homes where,
+                                                 std::shared_ptr<durable_log> log, limits bounds, std::string vhost,
+                                                 std::vector<topology_record> records);
 
+  const std::string& vhost() const noexcept { return vhost_; }
   const caf::actor& topology() const noexcept { return topology_; }
   std::shared_ptr<const routing_table> routes() const noexcept { return routes_.load(std::memory_order_acquire); }
   reply_directory& replies() noexcept { return replies_; }
@@ -54,6 +61,7 @@ public:
   }
 
 private:
+  std::string vhost_ = "/";
   std::shared_ptr<durable_log> log_;
   limits bounds_;
   caf::actor topology_;

@@ -39,6 +39,12 @@ exchange_bindings::exchange_bindings(const exchange_spec& spec)
       alternate_ = *name;
 }
 
+exchange_bindings exchange_bindings::with_alternate(std::optional<std::string> name) const {
+  auto next = *this;
+  next.alternate_ = std::move(name);
+  return next;
+}
+
 exchange_bindings exchange_bindings::with(const binding_spec& spec, const endpoint_ptr& queue) const {
   auto next = *this;
   const auto end = end_key(spec);

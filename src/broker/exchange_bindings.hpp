@@ -45,6 +45,10 @@ public:
   exchange_bindings with(const binding_spec& spec, const endpoint_ptr& queue) const;
   exchange_bindings without(const binding_spec& spec) const;
 
+  /// The same bindings; where messages go that none of them takes has changed.
+  exchange_bindings with_alternate(std::optional<std::string> name) const;
+
+  exchange_kind kind() const noexcept { return kind_; }
   bool internal() const noexcept { return internal_; }
   /// Where messages go that no binding takes; null if nowhere.
   const std::string* alternate() const noexcept { return alternate_ ? &*alternate_ : nullptr; }

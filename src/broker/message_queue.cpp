@@ -64,6 +64,13 @@ void message_queue::admit(entry made, instant now) {
   ready_[made.priority].push_back(std::move(made));
 }
 
+void message_queue::change(queue_arguments how) {
+  how.max_priority = how_.max_priority;
+  how.single_active_consumer = how_.single_active_consumer;
+  how.counts_deliveries = how_.counts_deliveries;
+  how_ = std::move(how);
+}
+
 bool message_queue::may_add(bool exclusive) const noexcept { return !exclusive_ && (!exclusive || active_ == 0); }
 
 message_queue::consumer_id message_queue::add(consumer_options options) {

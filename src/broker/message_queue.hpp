@@ -106,6 +106,9 @@ public:
   std::vector<dead> take_dead() { return std::exchange(dead_, {}); }
 
   const queue_arguments& how() const noexcept { return how_; }
+  /// A policy has changed what is asked of the queue; what a queue is from its declaration on stays (priorities, single
+  /// active consumer, type). Messages that are here keep the time to live they came with. Call trim() then.
+  void change(queue_arguments how);
 
   /// False once a consumer is gone: released, or stopped with nothing left out.
   bool knows(consumer_id id) const { return consumers_.contains(id); }

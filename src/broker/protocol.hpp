@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include <caf/allowed_unsafe_message_type.hpp>
 
 #include "broker/endpoint.hpp"
+#include "broker/policies.hpp"
 #include "broker/specs.hpp"
 #include "messages/message.hpp"
 
@@ -141,6 +143,11 @@ struct queue_status {
   std::uint32_t consumers = 0;
 };
 
+/// A policy has changed what is asked of the queue: arguments and policies together. Sent by topology only.
+struct change_arguments {
+  field_table effective;
+};
+
 /// The queue is deleted: consumers are told, messages dropped; the actor then only answers, until nobody holds it. Sent
 /// by topology only.
 struct shut_queue {
@@ -193,6 +200,7 @@ struct exchange_ok {};
 struct declare_queue {
   queue_spec spec;
   bool passive = false;
+  std::optional<std::uint64_t> queues_max; ///< of the vhost
 };
 struct queue_ok {
   queue_ptr queue;
@@ -226,6 +234,42 @@ struct find_queue {
   std::string name;
   std::string owner;
 };
+
+/// Response: policy_ok; errc::bad_format, errc::not_found.
+struct put_policy {
+  policy_kind kind = policy_kind::standard;
+  policy what;
+};
+struct remove_policy {
+  policy_kind kind = policy_kind::standard;
+  std::string name;
+};
+struct policy_ok {};
+
+/// Everything there is, for people and tools. Response: topology_listing.
+struct list_topology {};
+struct topology_listing {
+  struct exchange {
+    exchange_spec spec;
+    std::string policy; ///< that counts for it; empty: none
+  };
+  struct queue {
+    queue_spec spec;
+    queue_ptr handle;
+    std::string policy;
+    std::string operator_policy;
+    field_table effective; ///< arguments and policies together
+  };
+  std::vector<exchange> exchanges;
+  std::vector<queue> queues;
+  std::vector<binding_spec> bindings; ///< without those of the default exchange
+  policy_set policies;
+};
+
+/// The vhost is deleted: everything in it goes, then the topology actor ends. Response once the log has it:
+/// everything_deleted.
+struct delete_everything {};
+struct everything_deleted {};
 
 /// A connection has ended: its exclusive queues go.
 struct owner_gone {
@@ -271,6 +315,14 @@ SWITCHBOARD_LOCAL_MESSAGE(bind)
 SWITCHBOARD_LOCAL_MESSAGE(unbind)
 SWITCHBOARD_LOCAL_MESSAGE(bound)
 SWITCHBOARD_LOCAL_MESSAGE(find_queue)
+SWITCHBOARD_LOCAL_MESSAGE(put_policy)
+SWITCHBOARD_LOCAL_MESSAGE(remove_policy)
+SWITCHBOARD_LOCAL_MESSAGE(policy_ok)
+SWITCHBOARD_LOCAL_MESSAGE(list_topology)
+SWITCHBOARD_LOCAL_MESSAGE(topology_listing)
+SWITCHBOARD_LOCAL_MESSAGE(change_arguments)
+SWITCHBOARD_LOCAL_MESSAGE(delete_everything)
+SWITCHBOARD_LOCAL_MESSAGE(everything_deleted)
 SWITCHBOARD_LOCAL_MESSAGE(owner_gone)
 SWITCHBOARD_LOCAL_MESSAGE(queue_unused)
 #undef SWITCHBOARD_LOCAL_MESSAGE

@@ -48,7 +48,7 @@ constexpr auto delay_max = 10s;
 class queue_actor final : public pinned_actor {
 public:
   queue_actor(caf::actor_config& config, caf::execution_unit* home, queue_setup setup)
-      : pinned_actor(config, home), setup_(std::move(setup)), queue_(read_queue_arguments(setup_.spec.arguments)) {
+      : pinned_actor(config, home), setup_(std::move(setup)), queue_(read_queue_arguments(setup_.effective)) {
     // A time to live begins anew with the node: the log does not say when a message came.
     for (auto& item : setup_.recovered)
       queue_.restore(std::move(item), now());
@@ -85,6 +85,7 @@ public:
         [this](unused_tick) { await_use(); },
         [this](flush_deletions) { write_deletions(); },
         [this](trickle_tick) { on_trickle(); },
+        [this](const change_arguments& what) { on_change(what); },
         [this](const shut_queue& why) { on_shut(why.stopping); },
     };
   }
@@ -152,8 +153,8 @@ private:
       return to_caf(no_such_queue());
     touch();
     if (!queue_.may_add(what.exclusive))
-      return to_caf(
-          {errc::access_refused, "ACCESS_REFUSED - queue '" + setup_.spec.name + "' in vhost '/' in exclusive use"});
+      return to_caf({errc::access_refused,
+                     "ACCESS_REFUSED - " + named("queue", setup_.spec.name, setup_.vhost) + " in exclusive use"});
     add_peer(what.consumer, what.key, {what.no_ack, what.exclusive, what.prefetch, what.priority, /*passive*/ false});
     // The answer must reach the consumer before its first delivery, so the pump comes by a message to ourselves.
     send(this, grant{what.consumer.id(), what.key, 0, 0});
@@ -205,6 +206,17 @@ private:
     return answer;
   }
 
+  void on_change(const change_arguments& what) {
+    bury(); // what died, died under the rules of then
+    const bool expired = queue_.how().expires.has_value();
+    queue_.change(read_queue_arguments(what.effective));
+    if (queue_.how().expires && !expired) {
+      touch();
+      await_use();
+    }
+    turn();
+  }
+
   void on_shut(bool stopping) {
     for (auto& [key, who] : peers_)
       send(who.actor, consumer_cancelled{who.key});
@@ -244,6 +256,7 @@ private:
         [](unused_tick) {},
         [](flush_deletions) {},
         [](trickle_tick) {},
+        [](const change_arguments&) {},
         [this](const shut_queue& why) {
           if (why.stopping)
             quit();
@@ -251,7 +264,7 @@ private:
     };
   }
 
-  error no_such_queue() const { return not_found("no " + named("queue", setup_.spec.name, "/")); }
+  error no_such_queue() const { return not_found("no " + named("queue", setup_.spec.name, setup_.vhost)); }
 
   void on_down(const caf::down_msg& down) {
     // Collect first: on_release changes peers_.
@@ -366,6 +379,8 @@ private:
       return;
     }
     const auto& how = queue_.how();
+    if (!how.dead_letter_exchange) // a policy took it away while the broker started
+      return waiting_dead_.clear();
     auto changes = setup_.log->begin();
     publisher out{owner};
     out.begin();
@@ -395,6 +410,8 @@ private:
 
   /// Asks topology to let the queue go if it had neither consumer nor get nor declare for its x-expires.
   void await_use() {
+    if (!queue_.how().expires)
+      return;
     const auto life = *queue_.how().expires;
     if (queue_.consumers() > 0)
       touch();

@@ -13,7 +13,9 @@
 namespace switchboard::broker {
 
 struct queue_setup {
+  std::string vhost;
   queue_spec spec;
+  field_table effective; ///< arguments and policies together
   queue_number number = 0;
   std::weak_ptr<broker> owner; ///< dead letters are published there
   std::shared_ptr<durable_log> log;

@@ -27,6 +27,7 @@ public:
   /// nullptr if there is none.
   virtual endpoint_ptr find_queue(std::string_view name) const = 0;
   virtual bool has_exchange(std::string_view name) const = 0;
+  virtual bool is_topic(std::string_view exchange) const = 0;
 };
 
 } // namespace switchboard::broker

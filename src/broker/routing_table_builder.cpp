@@ -117,6 +117,11 @@ public:
 
   bool has_exchange(std::string_view name) const override { return name.empty() || state_.exchanges.find(name); }
 
+  bool is_topic(std::string_view exchange) const override {
+    const auto* at = state_.exchanges.find(exchange);
+    return at && at->kind() == exchange_kind::topic;
+  }
+
 private:
   routing_state state_;
 };
@@ -135,6 +140,14 @@ void routing_table_builder::remove_queue(std::string_view name) {
 
 void routing_table_builder::add_exchange(const exchange_spec& spec) {
   state_.exchanges = state_.exchanges.set(spec.name, exchange_bindings{spec});
+  changed();
+}
+
+void routing_table_builder::set_alternate(std::string_view exchange, std::optional<std::string> name) {
+  const auto* at = state_.exchanges.find(exchange);
+  if (!at || (at->alternate() ? std::optional{*at->alternate()} : std::nullopt) == name)
+    return;
+  state_.exchanges = state_.exchanges.set(exchange, at->with_alternate(std::move(name)));
   changed();
 }
 

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "broker/endpoint.hpp"
@@ -28,6 +30,7 @@ public:
   void remove_queue(std::string_view name);
 
   void add_exchange(const exchange_spec& spec);
+  void set_alternate(std::string_view exchange, std::optional<std::string> name);
   /// Its bindings to others go with it; bindings to it must have been taken away before.
   void remove_exchange(std::string_view name);
 

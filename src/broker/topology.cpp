@@ -31,6 +31,11 @@ constexpr predeclared predeclared_exchanges[] = {
     {"amq.rabbitmq.trace", "topic", true},
 };
 
+bool is_predeclared(std::string_view name) {
+  return std::any_of(std::begin(predeclared_exchanges), std::end(predeclared_exchanges),
+                     [&](const predeclared& each) { return each.name == name; });
+}
+
 /// "amq.gen-" and 22 characters of base64url: 16 random bytes, so that no client guesses another's queue.
 std::string server_made_name() {
   constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -121,7 +126,8 @@ expected<record_changes> topology::delete_exchange(std::string_view asked, bool 
 
 // -- queues ---------------------------------------------------------------------------------------------------------
 
-expected<queue_declared> topology::declare_queue(const queue_spec& asked, bool passive, const make_endpoint& make) {
+expected<queue_declared> topology::declare_queue(const queue_spec& asked, bool passive, const make_endpoint& make,
+                                                 std::optional<std::uint64_t> queues_max) {
   auto spec = asked;
   spec.name = clean_name(asked.name);
   spec.durable = asked.durable && !asked.exclusive; // an exclusive queue goes with its connection anyway
@@ -131,7 +137,7 @@ expected<queue_declared> topology::declare_queue(const queue_spec& asked, bool p
     if (auto good = check_server_named(spec); !good)
       return good.error();
     spec.name = unused_queue_name();
-    return create_queue(spec, make);
+    return queues_max && queues_.size() >= *queues_max ? too_many_queues(spec, *queues_max) : create_queue(spec, make);
   }
   if (spec.name.starts_with("amq.rabbitmq.reply-to")) // direct replies have no queue; sessions know the living ones
     return not_found("no " + named("queue", spec.name, vhost_));
@@ -139,13 +145,18 @@ expected<queue_declared> topology::declare_queue(const queue_spec& asked, bool p
     return good.error();
   const auto held = queues_.find(spec.name);
   if (held == queues_.end())
-    return create_queue(spec, make);
+    return queues_max && queues_.size() >= *queues_max ? too_many_queues(spec, *queues_max) : create_queue(spec, make);
   // Stricter than access: a queue that nobody owns can't be redeclared as somebody's either.
   if (spec.exclusive != held->second.spec.exclusive || !check_access(held->second, spec.owner))
     return locked(spec.name);
   if (auto same = check_same_queue(held->second.spec, spec, vhost_); !same)
     return same.error();
   return queue_declared{held->second.queue, false, {}};
+}
+
+expected<queue_declared> topology::too_many_queues(const queue_spec& spec, std::uint64_t queues_max) const {
+  return precondition_failed("cannot declare queue '" + spec.name + "': queue limit in vhost '" + vhost_ + "' (" +
+                             std::to_string(queues_max) + ") is reached");
 }
 
 expected<queue_declared> topology::find_declared(const queue_spec& spec) const {
@@ -294,11 +305,14 @@ bool topology::is_durable(const binding_spec& spec) const {
 void topology::add_exchange(const exchange_spec& spec) {
   exchanges_[spec.name].spec = spec;
   routes_.add_exchange(spec);
+  if (!policies_.empty())
+    apply_policies_to(spec);
 }
 
 void topology::add_queue(const queue_spec& spec, endpoint_ptr queue) {
   routes_.add_queue(queue);
-  const auto added = queues_.insert_or_assign(spec.name, queue_entry{spec, std::move(queue)}).first;
+  const auto added =
+      queues_.insert_or_assign(spec.name, queue_entry{spec, std::move(queue), effective_arguments(spec)}).first;
   if (spec.exclusive)
     owned_[spec.owner].insert(added->first);
 }
@@ -373,6 +387,47 @@ void topology::remove_exchanges(std::vector<std::string> names, record_changes& 
   }
 }
 
+// -- policies -------------------------------------------------------------------------------------------------------
+
+expected<policy_changed> topology::put_policy(policy_kind kind, policy what) {
+  if (what.name.empty())
+    return {errc::bad_format, "a policy has a name"};
+  if (auto good = check_policy(kind, what); !good)
+    return good.error();
+  record_changes changes{{policy_key(kind, vhost_, what.name), encode_policy(what)}};
+  policies_.put(kind, std::move(what));
+  return apply_policies(std::move(changes));
+}
+
+expected<policy_changed> topology::remove_policy(policy_kind kind, std::string_view name) {
+  if (!policies_.remove(kind, name))
+    return {errc::not_found, "no policy '" + std::string{name} + "' in vhost '" + vhost_ + "'"};
+  return apply_policies({{policy_key(kind, vhost_, name), std::nullopt}});
+}
+
+policy_changed topology::apply_policies(record_changes changes) {
+  policy_changed done{std::move(changes), {}};
+  for (auto& [name, held] : queues_) {
+    auto now = effective_arguments(held.spec);
+    if (now == held.effective)
+      continue;
+    held.effective = std::move(now);
+    done.queues.emplace_back(held.queue, held.effective);
+  }
+  for (const auto& [name, held] : exchanges_)
+    apply_policies_to(held.spec);
+  return done;
+}
+
+void topology::apply_policies_to(const exchange_spec& spec) {
+  if (spec.name.empty())
+    return;
+  const auto now = policies_.effective(policy_target::exchanges, spec.name, spec.arguments);
+  const auto* value = now.find("alternate-exchange");
+  const auto* name = value ? value->as_string() : nullptr;
+  routes_.set_alternate(spec.name, name ? std::optional{*name} : std::nullopt);
+}
+
 // -- restoring ------------------------------------------------------------------------------------------------------
 
 expected<void> topology::restore(std::vector<topology_record> records, const restore_endpoint& make) {
@@ -384,7 +439,9 @@ expected<void> topology::restore(std::vector<topology_record> records, const res
     if (each.vhost != vhost_)
       return {errc::corrupt, "topology record of another vhost, '" + each.vhost + "'"};
     expected<void> done;
-    if (const auto* exchange = std::get_if<exchange_record>(&each.what))
+    if (const auto* policy = std::get_if<policy_record>(&each.what))
+      policies_.put(policy->kind, policy->what);
+    else if (const auto* exchange = std::get_if<exchange_record>(&each.what))
       done = restore_exchange(*exchange);
     else if (const auto* queue = std::get_if<queue_record>(&each.what))
       done = restore_queue(*queue, make);
@@ -419,6 +476,24 @@ expected<void> topology::restore_binding(const binding_record& record) {
     return corrupt("binding", record.spec.source + "' to '" + record.spec.destination);
   add_binding(std::move(identity), record.spec, record.number);
   return {};
+}
+
+record_changes topology::clear() {
+  record_changes changes;
+  for (const auto kind : {policy_kind::standard, policy_kind::bounding})
+    for (const auto& [name, each] : policies_.all(kind))
+      changes.push_back({policy_key(kind, vhost_, name), std::nullopt});
+  for (const auto& [identity, held] : bindings_)
+    if (held.durable)
+      changes.push_back({binding_key(vhost_, held.number), std::nullopt});
+  for (const auto& [name, held] : queues_)
+    if (held.spec.durable)
+      changes.push_back({queue_key(vhost_, name), std::nullopt});
+  for (const auto& [name, held] : exchanges_)
+    if (held.spec.durable && !is_predeclared(name))
+      changes.push_back({exchange_key(vhost_, name), std::nullopt});
+  *this = topology{vhost_};
+  return changes;
 }
 
 // -- inspection -----------------------------------------------------------------------------------------------------

@@ -13,13 +13,16 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/expected.hpp"
 #include "broker/endpoint.hpp"
+#include "broker/policies.hpp"
 #include "broker/routing_table.hpp"
 #include "broker/routing_table_builder.hpp"
 #include "broker/specs.hpp"
@@ -46,6 +49,12 @@ struct queue_counts {
   std::uint64_t consumers = 0;
 };
 
+/// Queues whose arguments a change of policies has changed.
+struct policy_changed {
+  record_changes changes;
+  std::vector<std::pair<endpoint_ptr, field_table>> queues; ///< with what is asked of them now
+};
+
 class topology {
 public:
   /// Makes the actor side of a new queue. Gets the spec as it will be kept: with its name, and not durable if
@@ -67,7 +76,9 @@ public:
   expected<record_changes> delete_exchange(std::string_view name, bool if_unused = false);
 
   /// `make` is called only if the queue is new, after every check. Passive asks for it on behalf of spec.owner.
-  expected<queue_declared> declare_queue(const queue_spec& spec, bool passive, const make_endpoint& make);
+  /// A vhost that holds `queues_max` takes no new one: 406.
+  expected<queue_declared> declare_queue(const queue_spec& spec, bool passive, const make_endpoint& make,
+                                         std::optional<std::uint64_t> queues_max = {});
   /// For a client: 405 if it is another's, 406 if `if_empty` or `if_unused` forbid it by `live`.
   expected<queue_removed> delete_queue(std::string_view name, std::string_view owner, bool if_unused, bool if_empty,
                                        queue_counts live);
@@ -82,12 +93,25 @@ public:
   expected<record_changes> bind(const binding_spec& spec, std::string_view owner);
   expected<record_changes> unbind(const binding_spec& spec, std::string_view owner);
 
+  /// Replaces one of the same kind and name. errc::bad_format says what is wrong with it.
+  expected<policy_changed> put_policy(policy_kind kind, policy what);
+  /// errc::not_found if there is none.
+  expected<policy_changed> remove_policy(policy_kind kind, std::string_view name);
+  const policy_set& policies() const noexcept { return policies_; }
+  /// What is asked of a queue by its declaration and the policies together.
+  field_table effective_arguments(const queue_spec& of) const {
+    return policies_.effective(policy_target::queues, of.name, of.arguments);
+  }
+
   /// Takes in all records of this vhost at once, in any order. Call first. errc::corrupt if one doesn't fit the others:
   /// a binding without its ends, a thing twice; then the topology is half restored and of no use.
   expected<void> restore(std::vector<topology_record> records, const restore_endpoint& make);
 
   /// The routes of this moment; the same pointer until something changes. Never null.
   std::shared_ptr<const routing_table> snapshot() { return routes_.snapshot(); }
+
+  /// Takes out everything but the predeclared exchanges; what lived in its queues is the caller's to end.
+  record_changes clear();
 
   // For inspection, in order of name; bindings in an order that stays. The function must not change the topology.
   void each_exchange(const std::function<void(const exchange_spec&)>& see) const;
@@ -103,6 +127,7 @@ private:
   struct queue_entry {
     queue_spec spec;
     endpoint_ptr queue;
+    field_table effective; ///< kept up to date only if there are policies
   };
   struct binding_entry {
     binding_spec spec;
@@ -126,6 +151,7 @@ private:
   void remove_exchanges(std::vector<std::string> names, record_changes& changes);
 
   expected<queue_declared> find_declared(const queue_spec& spec) const;
+  expected<queue_declared> too_many_queues(const queue_spec& spec, std::uint64_t queues_max) const;
   expected<queue_declared> create_queue(const queue_spec& spec, const make_endpoint& make);
   expected<void> check_ends(const binding_spec& spec) const;
   error locked(std::string_view name) const;
@@ -135,11 +161,15 @@ private:
   bool is_durable(const binding_spec& spec) const;
   std::string unused_queue_name() const;
 
+  policy_changed apply_policies(record_changes changes);
+  void apply_policies_to(const exchange_spec& spec);
+
   expected<void> restore_exchange(const exchange_record& record);
   expected<void> restore_queue(const queue_record& record, const restore_endpoint& make);
   expected<void> restore_binding(const binding_record& record);
 
   std::string vhost_;
+  policy_set policies_;
   exchange_map exchanges_;
   queue_map queues_;
   binding_map bindings_;

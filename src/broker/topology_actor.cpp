@@ -28,7 +28,7 @@ class topology_actor final : public pinned_actor {
 public:
   topology_actor(caf::actor_config& config, caf::execution_unit* home, topology_setup setup,
                  std::function<void(expected<void>)> restored)
-      : pinned_actor(config, home), setup_(std::move(setup)), restored_(std::move(restored)) {
+      : pinned_actor(config, home), setup_(std::move(setup)), restored_(std::move(restored)), topology_(setup_.vhost) {
     // A queue that fails (out of memory, a defect) has messages that nobody can reach any more. What is durable is
     // found again at the next start, so the node goes to that.
     set_down_handler([this](const caf::down_msg& down) {
@@ -58,6 +58,10 @@ public:
         },
         [this](const bind& what) { return answer<bound>(topology_.bind(what.spec, what.owner)); },
         [this](const unbind& what) { return answer<bound>(topology_.unbind(what.spec, what.owner)); },
+        [this](put_policy& what) { return answer(topology_.put_policy(what.kind, std::move(what.what))); },
+        [this](const remove_policy& what) { return answer(topology_.remove_policy(what.kind, what.name)); },
+        [this](const list_topology&) { return listing(); },
+        [this](const delete_everything&) { return on_delete_everything(); },
         [this](const owner_gone& what) {
           for (const auto& queue : topology_.queues_owned_by(what.owner))
             drop(queue->name, queue->number);
@@ -86,33 +90,21 @@ public:
 
 private:
   expected<void> restore() {
-    std::vector<topology_record> records;
-    expected<void> intact;
-    auto read = setup_.log->each_topology([&](std::string_view key, std::string_view bytes) {
-      auto record = decode_record(key, bytes);
-      if (record)
-        records.push_back(std::move(*record));
-      else if (intact)
-        intact = record.error();
-    });
-    if (!read)
-      return read;
-    if (!intact)
-      return intact;
     expected<void> messages;
-    auto restored = topology_.restore(std::move(records), [&](const queue_spec& spec, queue_number number) {
-      std::vector<queued> found;
-      // Nobody wrote down what was delivered before the stop, so each may have been: redelivered says just that.
-      auto read_queue = setup_.log->each_message(number, [&](position at, message_ptr what) {
-        found.push_back({std::move(what), at, true});
-      });
-      // One damaged record must not keep the node down: the others of its queue were read.
-      if (auto owner = setup_.owner.lock(); !read_queue && read_queue.error().code == errc::corrupt && owner)
-        owner->note_damaged(spec.name);
-      else if (!read_queue && messages)
-        messages = read_queue;
-      return start_queue(spec, number, std::move(found));
-    });
+    auto restored =
+        topology_.restore(std::exchange(setup_.records, {}), [&](const queue_spec& spec, queue_number number) {
+          std::vector<queued> found;
+          // Nobody wrote down what was delivered before the stop, so each may have been: redelivered says just that.
+          auto read_queue = setup_.log->each_message(number, [&](position at, message_ptr what) {
+            found.push_back({std::move(what), at, true});
+          });
+          // One damaged record must not keep the node down: the others of its queue were read.
+          if (auto owner = setup_.owner.lock(); !read_queue && read_queue.error().code == errc::corrupt && owner)
+            owner->note_damaged(spec.name);
+          else if (!read_queue && messages)
+            messages = read_queue;
+          return start_queue(spec, number, std::move(found));
+        });
     publish_routes();
     return restored ? messages : restored;
   }
@@ -120,16 +112,17 @@ private:
   endpoint_ptr start_queue(const queue_spec& spec, queue_number number, std::vector<queued> recovered) {
     auto* where = setup_.where[number % setup_.where.size()];
     auto actor = spawn_queue(system(), where,
-                             {spec, number, setup_.owner, setup_.log, caf::actor_cast<caf::actor>(this), setup_.bounds,
-                              std::move(recovered)});
+                             {setup_.vhost, spec, topology_.effective_arguments(spec), number, setup_.owner, setup_.log,
+                              caf::actor_cast<caf::actor>(this), setup_.bounds, std::move(recovered)});
     monitor(actor);
     return std::make_shared<queue_handle>(number, spec.name, spec.durable, std::move(actor));
   }
 
   caf::result<queue_ok> on_declare_queue(const declare_queue& what) {
-    auto declared = topology_.declare_queue(what.spec, what.passive, [this](const queue_spec& spec) {
-      return start_queue(spec, setup_.log->next_queue_number(), {});
-    });
+    auto declared = topology_.declare_queue(
+        what.spec, what.passive,
+        [this](const queue_spec& spec) { return start_queue(spec, setup_.log->next_queue_number(), {}); },
+        what.queues_max);
     if (!declared)
       return to_caf(declared.error());
     auto queue = std::static_pointer_cast<const queue_handle>(declared->queue);
@@ -199,6 +192,54 @@ private:
     publish_routes();
     auto promise = make_response_promise<Answer>();
     store(std::move(*outcome), [promise]() mutable { promise.deliver(Answer{}); });
+    return promise;
+  }
+
+  caf::result<policy_ok> answer(expected<policy_changed> outcome) {
+    if (!outcome)
+      return to_caf(outcome.error());
+    for (auto& [queue, effective] : outcome->queues)
+      send(static_cast<const queue_handle&>(*queue).actor, change_arguments{std::move(effective)});
+    return answer<policy_ok>(std::move(outcome->changes));
+  }
+
+  topology_listing listing() const {
+    topology_listing all;
+    const auto& policies = topology_.policies();
+    const auto name_of = [&](policy_kind kind, policy_target target, const std::string& name) {
+      const auto* found = policies.match(kind, target, name);
+      return found ? found->name : std::string{};
+    };
+    topology_.each_exchange([&](const exchange_spec& spec) {
+      all.exchanges.push_back({spec, name_of(policy_kind::standard, policy_target::exchanges, spec.name)});
+    });
+    topology_.each_queue([&](const queue_spec& spec, const endpoint_ptr& queue) {
+      all.queues.push_back({spec, std::static_pointer_cast<const queue_handle>(queue),
+                            name_of(policy_kind::standard, policy_target::queues, spec.name),
+                            name_of(policy_kind::bounding, policy_target::queues, spec.name),
+                            topology_.effective_arguments(spec)});
+    });
+    topology_.each_binding([&](const binding_spec& spec) { all.bindings.push_back(spec); });
+    all.policies = policies;
+    return all;
+  }
+
+  caf::result<everything_deleted> on_delete_everything() {
+    auto transaction = setup_.log->begin();
+    topology_.each_queue([&](const queue_spec&, const endpoint_ptr& queue) {
+      send(static_cast<const queue_handle&>(*queue).actor, shut_queue{});
+      if (queue->durable)
+        transaction->delete_queue_messages(queue->number);
+    });
+    for (auto& change : topology_.clear())
+      transaction->delete_topology(std::move(change.key));
+    publish_routes();
+    auto promise = make_response_promise<everything_deleted>();
+    const auto number = ++last_change_;
+    waiting_.emplace(number, [promise]() mutable { promise.deliver(everything_deleted{}); });
+    setup_.log->commit(std::move(transaction), [self = caf::actor_cast<caf::actor>(this), number] {
+      caf::anon_send(self, change_stored{number});
+    });
     return promise;
   }
 

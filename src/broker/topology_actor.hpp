@@ -16,6 +16,8 @@ struct topology_setup {
   std::shared_ptr<durable_log> log;
   homes where;
   limits bounds;
+  std::string vhost;
+  std::vector<topology_record> records; ///< of this vhost, from the log
 };
 
 /// Pinned to the first home. Restores what the log holds before it answers anybody; `restored` then gets the outcome.

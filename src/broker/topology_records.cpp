@@ -202,6 +202,8 @@ const json& at(const json& record, const char* name) {
   return found == record.end() ? nothing : *found;
 }
 
+std::string_view policy_word(policy_kind kind) { return kind == policy_kind::standard ? "policy" : "operator_policy"; }
+
 exchange_record read_exchange(const json& record, std::string_view name) {
   exchange_record read;
   read.spec.name = name;
@@ -237,6 +239,19 @@ binding_record read_binding(const json& record, std::string_view number) {
   return read;
 }
 
+policy read_policy(const json& record, std::string_view name) {
+  policy read;
+  read.name = name;
+  auto pattern = name_pattern::make(text_from(at(record, "pattern")));
+  if (!pattern)
+    throw unreadable{pattern.error().what};
+  read.pattern = *std::move(pattern);
+  read.apply_to = text_from(at(record, "apply_to"));
+  read.priority = number_from<std::int64_t>(at(record, "priority"));
+  read.definition = table_from(at(record, "definition"), 1);
+  return read;
+}
+
 topology_record read_record(std::string_view key, const json& record) {
   if (!record.is_object())
     throw unreadable{"not a JSON object"};
@@ -255,7 +270,11 @@ topology_record read_record(std::string_view key, const json& record) {
     return {std::move(vhost), read_queue(record, rest)};
   if (kind == "binding")
     return {std::move(vhost), read_binding(record, rest)};
-  throw unreadable{"the key begins with none of exchange, queue, binding"};
+  if (kind == policy_word(policy_kind::standard))
+    return {std::move(vhost), policy_record{policy_kind::standard, read_policy(record, rest)}};
+  if (kind == policy_word(policy_kind::bounding))
+    return {std::move(vhost), policy_record{policy_kind::bounding, read_policy(record, rest)}};
+  throw unreadable{"the key begins with none of exchange, queue, binding, policy, operator_policy"};
 }
 
 std::string key_of(std::string_view kind, std::string_view vhost, std::string_view rest) {
@@ -270,6 +289,19 @@ std::string queue_key(std::string_view vhost, std::string_view name) { return ke
 
 std::string binding_key(std::string_view vhost, binding_number number) {
   return key_of("binding", vhost, std::to_string(number));
+}
+
+std::string policy_key(policy_kind kind, std::string_view vhost, std::string_view name) {
+  return key_of(policy_word(kind), vhost, name);
+}
+
+std::string encode_policy(const policy& what) {
+  return json{{"version", record_version},
+              {"pattern", escaped(what.pattern.text())},
+              {"apply_to", what.apply_to},
+              {"priority", what.priority},
+              {"definition", table_json(what.definition)}}
+      .dump();
 }
 
 std::string encode_exchange(const exchange_spec& spec) {

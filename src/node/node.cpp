@@ -113,13 +113,31 @@ expected<std::shared_ptr<const runtime::jwt_verifier>> make_verifier(const confi
   return runtime::jwt_verifier::make(std::move(how));
 }
 
-amqp::options amqp_options(const config& settings, std::string password) {
+/// The user of the configuration: made at the first start, and from then on the operator's; with a password file that
+/// file stays the truth about the password.
+expected<void> make_configured_user(const config& settings, const std::string& password, runtime::node_context& node) {
+  auto& access = node.vhosts->access();
+  const auto rules = access.rules();
+  const auto* known = rules->find_user(settings.amqp.user);
+  const bool from_file = !settings.amqp.password_file.empty();
+  if (known ? !from_file || broker::is_password(password, known->password) : !rules->users().empty() && !from_file)
+    return {};
+  const auto tags = known ? known->tags : std::vector<std::string>{"administrator"};
+  auto made = access.change([&](broker::access_rules& now) {
+    return now.put_user(settings.amqp.user, broker::hash_password(password), tags);
+  });
+  if (!made || known)
+    return made;
+  return access.change([&](broker::access_rules& now) {
+    return now.set_permission(settings.amqp.user, broker::default_vhost, ".*", ".*", ".*");
+  });
+}
+
+amqp::options amqp_options(const config& settings) {
   amqp::options how;
   how.host = settings.amqp.host;
   how.port = settings.amqp.port;
-  how.user = settings.amqp.user;
-  how.password = std::move(password);
-  how.loopback_only = settings.amqp.password_file.empty();
+  how.loopback_user = settings.amqp.password_file.empty() ? settings.amqp.user : std::string{};
   how.channel_max = settings.amqp.channel_max;
   how.frame_max_bytes = static_cast<std::uint32_t>(settings.amqp.frame_max.value);
   how.heartbeat_s =
@@ -165,12 +183,11 @@ http::gateway_rules gateway_rules(const config& settings) {
 
 /// All bridges, in the order in which they start.
 struct bridges {
-  bridges(runtime::core& core, const config& settings, std::string amqp_password,
-          std::shared_ptr<const runtime::jwt_verifier> tokens)
+  bridges(runtime::core& core, const config& settings, std::shared_ptr<const runtime::jwt_verifier> tokens)
       : websocket(core.node(), websocket_options(settings), tokens),
         gateway(std::make_shared<http::gateway>(core.node(), core.rpc(), tokens, gateway_rules(settings))),
-        pages(std::make_shared<http::admin>(core.node())),
-        amqp(core.node(), amqp_options(settings, std::move(amqp_password))), zmq(core.node(), zmq_options(settings)),
+        pages(std::make_shared<http::admin>(core.node())), amqp(core.node(), amqp_options(settings)),
+        zmq(core.node(), zmq_options(settings)),
         public_http(core.node(), public_options(settings), gateway, websocket.handler()),
         admin(core.node(), admin_options(settings), pages) {}
 
@@ -227,7 +244,9 @@ int serve(const config& settings, const stop_signals& signals, clock_type::time_
   auto core = start_core(settings);
   if (!core)
     return fail(core.error());
-  bridges at{**core, settings, *password, *tokens};
+  if (auto made = make_configured_user(settings, *password, (*core)->node()); !made)
+    return fail(made.error());
+  bridges at{**core, settings, *tokens};
   for (auto* bridge : at.all())
     if (auto started = bridge->start(); !started) {
       (*core)->shutdown(at.all(), std::chrono::seconds{2});

@@ -79,6 +79,7 @@ public:
     system_.reset();
     hosts_.reset();
     context_.reset();
+    vhosts_.reset();
     io_.reset();
   }
 
@@ -153,15 +154,19 @@ private:
 
   expected<void> start_broker() {
     io_ = std::make_unique<io_threads>(*system_, options_.io_threads);
-    auto started = broker::broker::start(*system_, io_->units(), make_store_log(store_), options_.limits);
+    auto started = broker::virtual_hosts::start(*system_, io_->units(), make_store_log(store_), options_.limits);
     if (!started)
       return started.error();
-    context_.reset(
-        new node_context{*system_, *io_, *clock_, std::move(*started), metrics_, directory_, options_.node_name});
-    for (const auto& queue : context_->broker->damaged_queues())
-      log::failure("queue_damaged",
-                   {{"queue", queue}, {"reason", "stored messages that cannot be read were left out"}});
-    need(context_->broker->topology(), "the broker's topology");
+    vhosts_ = std::move(*started);
+    context_.reset(new node_context{*system_, *io_, *clock_, vhosts_->standard(), metrics_, directory_,
+                                    options_.node_name, vhosts_.get()});
+    vhosts_->each_started([this](const broker::broker_ptr& each) {
+      for (const auto& queue : each->damaged_queues())
+        log::failure("queue_damaged", {{"vhost", each->vhost()},
+                                       {"queue", queue},
+                                       {"reason", "stored messages that cannot be read were left out"}});
+      need(each->topology(), "the topology of vhost " + each->vhost());
+    });
     watch_store();
     watch_actors();
     return {};
@@ -399,15 +404,23 @@ private:
     return wait_until([this] { return hosts_->alive() == 0; }, steady::now() + most);
   }
 
-  /// The topology actor takes the queues along.
+  /// Topology actors take their queues along.
   bool stop_broker(milliseconds most) {
     caf::scoped_actor self{*system_};
-    const auto& topology = context_->broker->topology();
-    self->monitor(topology);
-    caf::anon_send_exit(topology, caf::exit_reason::user_shutdown);
-    bool ended = false;
-    self->receive([&](const caf::down_msg&) { ended = true; }, caf::after(most) >> [] {});
-    return ended;
+    const auto all = vhosts_->all();
+    for (const auto& each : all) {
+      self->monitor(each->topology());
+      caf::anon_send_exit(each->topology(), caf::exit_reason::user_shutdown);
+    }
+    const auto until = steady::now() + most;
+    for (std::size_t ended = 0; ended < all.size(); ++ended) {
+      bool in_time = true;
+      const auto left = std::max(until - steady::now(), steady::duration{0});
+      self->receive([](const caf::down_msg&) {}, caf::after(left) >> [&] { in_time = false; });
+      if (!in_time)
+        return false;
+    }
+    return true;
   }
 
   /// Shutdown has nothing to be woken by: a counter of other threads reaches zero.
@@ -429,6 +442,7 @@ private:
   caf::actor_system_config config_;
   std::unique_ptr<caf::actor_system> system_;
   std::unique_ptr<io_threads> io_;
+  std::unique_ptr<broker::virtual_hosts> vhosts_;
   std::unique_ptr<node_context> context_;
   std::unique_ptr<entity_hosts> hosts_;
   std::vector<loaded_plugin> plugins_;

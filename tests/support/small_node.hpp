@@ -77,6 +77,16 @@ private:
   broker::queue_number last_queue_ = 0;
 };
 
+/// The user every RabbitMQ client begins with: may do everything in "/".
+inline void add_guest(broker::virtual_hosts& where) {
+  const auto made = where.access().change([](broker::access_rules& now) {
+    auto changes = now.put_user("guest", broker::hash_password("guest"), {"administrator"});
+    return changes ? now.set_permission("guest", "/", ".*", ".*", ".*") : changes;
+  });
+  if (!made)
+    throw std::runtime_error{made.error().what};
+}
+
 /// Time stands still unless moved, from any thread.
 class shared_clock final : public clock {
 public:
@@ -117,14 +127,17 @@ public:
   runtime::directory directory;
   runtime::io_threads io;
   std::shared_ptr<memory_log> log = std::make_shared<memory_log>();
+  std::unique_ptr<broker::virtual_hosts> vhosts;
   runtime::node_context context;
 
 private:
   runtime::node_context make_context() {
-    auto started = broker::broker::start(system, io.units(), log, {});
+    auto started = broker::virtual_hosts::start(system, io.units(), log, {});
     if (!started)
       throw std::runtime_error{started.error().what};
-    return {system, io, time, *std::move(started), metrics, directory, "test"};
+    vhosts = *std::move(started);
+    add_guest(*vhosts);
+    return {system, io, time, vhosts->standard(), metrics, directory, "test", vhosts.get()};
   }
 };
 

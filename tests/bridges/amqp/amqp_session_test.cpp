@@ -190,9 +190,13 @@ class sessions : public testing::Test {
 protected:
   explicit sessions(options how = {}) {
     how.port = 0;
-    auto made = broker::broker::start(system, io.units(), log, {});
-    EXPECT_TRUE(made);
-    context.reset(new runtime::node_context{system, io, time, made ? *made : nullptr, metrics, directory, "test"});
+    auto made = broker::virtual_hosts::start(system, io.units(), log, {});
+    if (!made)
+      throw std::runtime_error{made.error().what};
+    vhosts = *std::move(made);
+    add_guest(*vhosts);
+    context.reset(
+        new runtime::node_context{system, io, time, vhosts->standard(), metrics, directory, "test", vhosts.get()});
     bridge.emplace(*context, how);
     const auto listens = bridge->start();
     EXPECT_TRUE(listens) << listens.error().what;
@@ -202,6 +206,7 @@ protected:
     bridge.reset();
     caf::anon_send_exit(context->broker->topology(), caf::exit_reason::user_shutdown);
     context.reset();
+    vhosts.reset();
     system.await_all_actors_done(); // a session or queue that is held by mistake is a hang here
     io.stop();
   }
@@ -275,6 +280,7 @@ protected:
   runtime::directory directory;
   runtime::io_threads io{system, 2};
   std::shared_ptr<test::controlled_log> log = std::make_shared<test::controlled_log>();
+  std::unique_ptr<broker::virtual_hosts> vhosts;
   std::unique_ptr<runtime::node_context> context;
   std::optional<amqp_bridge> bridge;
 };
