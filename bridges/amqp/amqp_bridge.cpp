@@ -1,6 +1,7 @@
 #include "bridges/amqp/amqp_bridge.hpp"
 
 #include <future>
+#include <utility>
 
 #include <boost/asio/post.hpp>
 #include <caf/send.hpp>
@@ -24,54 +25,77 @@ constexpr auto cut_time = std::chrono::seconds{2};
 } // namespace
 
 amqp_bridge::amqp_bridge(runtime::node_context& node, options how)
-    : node_(node), how_(std::move(how)), acceptor_(node.io.home(0).context()), retry_(acceptor_.get_executor()) {}
+    : node_(node), how_(std::move(how)), plain_(node.io.home(0).context()), secure_(node.io.home(0).context()) {}
 
 amqp_bridge::~amqp_bridge() { stop(std::chrono::milliseconds{0}); }
 
 expected<void> amqp_bridge::start() {
-  boost::system::error_code error;
-  const auto address = asio::ip::make_address(how_.host, error);
-  const auto failed = [&] {
-    return expected<void>{errc::io_failed,
-                          "amqp://" + how_.host + ":" + std::to_string(how_.port) + ": " + error.message()};
-  };
-  if (error)
-    return failed();
-  const tcp::endpoint where{address, how_.port};
-  if (acceptor_.open(where.protocol(), error); error)
-    return failed();
-  acceptor_.set_option(tcp::acceptor::reuse_address{true}, error);
-  if (acceptor_.bind(where, error); error)
-    return failed();
-  if (acceptor_.listen(4096, error); error)
-    return failed();
-  port_ = acceptor_.local_endpoint(error).port();
-  accept();
+  if (!how_.tls.certificate_file.empty()) {
+    auto made = tls_context::make(how_.tls);
+    if (!made)
+      return made.error();
+    secure_.tls = *std::move(made);
+  }
+  if (auto done = listen(plain_, how_.port); !done)
+    return done;
+  if (secure_.tls)
+    if (auto done = listen(secure_, how_.tls_port); !done)
+      return done;
+  started_ = true;
+  accept(plain_);
+  if (secure_.tls)
+    accept(secure_);
   return {};
 }
 
-std::string amqp_bridge::address() const { return "amqp://" + how_.host + ":" + std::to_string(port_); }
-
-void amqp_bridge::accept() {
-  const auto home = accepted_++ % node_.io.size();
-  acceptor_.async_accept(node_.io.home(home).context(),
-                         [this, home](boost::system::error_code error, tcp::socket socket) {
-                           if (error == asio::error::operation_aborted)
-                             return;
-                           if (!error) {
-                             on_accept(std::move(socket), home);
-                             return accept();
-                           }
-                           runtime::log::warning("amqp_accept_failed", {{"cause", error.message()}});
-                           retry_.expires_after(accept_retry);
-                           retry_.async_wait([this](boost::system::error_code cancelled) {
-                             if (!cancelled && acceptor_.is_open())
-                               accept();
-                           });
-                         });
+expected<void> amqp_bridge::listen(listener& at, std::uint16_t port) {
+  boost::system::error_code error;
+  const auto address = asio::ip::make_address(how_.host, error);
+  const auto failed = [&] {
+    return expected<void>{errc::io_failed, std::string{at.tls ? "amqps://" : "amqp://"} + how_.host + ":" +
+                                               std::to_string(port) + ": " + error.message()};
+  };
+  if (error)
+    return failed();
+  const tcp::endpoint where{address, port};
+  if (at.acceptor.open(where.protocol(), error); error)
+    return failed();
+  at.acceptor.set_option(tcp::acceptor::reuse_address{true}, error);
+  if (at.acceptor.bind(where, error); error)
+    return failed();
+  if (at.acceptor.listen(4096, error); error)
+    return failed();
+  at.port = at.acceptor.local_endpoint(error).port();
+  return {};
 }
 
-void amqp_bridge::on_accept(tcp::socket socket, std::size_t home) {
+std::string amqp_bridge::address() const {
+  auto text = "amqp://" + how_.host + ":" + std::to_string(plain_.port);
+  if (secure_.port != 0)
+    text += " amqps://" + how_.host + ":" + std::to_string(secure_.port);
+  return text;
+}
+
+void amqp_bridge::accept(listener& at) {
+  const auto home = accepted_++ % node_.io.size();
+  at.acceptor.async_accept(node_.io.home(home).context(),
+                           [this, &at, home](boost::system::error_code error, tcp::socket socket) {
+                             if (error == asio::error::operation_aborted)
+                               return;
+                             if (!error) {
+                               on_accept(std::move(socket), home, at.tls);
+                               return accept(at);
+                             }
+                             runtime::log::warning("amqp_accept_failed", {{"cause", error.message()}});
+                             at.retry.expires_after(accept_retry);
+                             at.retry.async_wait([this, &at](boost::system::error_code cancelled) {
+                               if (!cancelled && at.acceptor.is_open())
+                                 accept(at);
+                             });
+                           });
+}
+
+void amqp_bridge::on_accept(tcp::socket socket, std::size_t home, std::shared_ptr<const tls_context> tls) {
   {
     std::lock_guard guard{mutex_};
     if (sessions_.size() + starting_ >= how_.connections_max) {
@@ -81,19 +105,20 @@ void amqp_bridge::on_accept(tcp::socket socket, std::size_t home) {
     ++starting_;
   }
   // A session touches its socket from its own thread only, from its first step on.
-  asio::post(node_.io.home(home).context(),
-             [this, home, number = accepted_, moved = std::make_shared<tcp::socket>(std::move(socket))] {
-               start_session(std::move(*moved), home, number);
-             });
+  asio::post(node_.io.home(home).context(), [this, home, tls = std::move(tls), number = accepted_,
+                                             moved = std::make_shared<tcp::socket>(std::move(socket))] {
+    start_session(std::move(*moved), home, number, tls);
+  });
 }
 
-void amqp_bridge::start_session(tcp::socket socket, std::size_t home, std::uint64_t number) {
+void amqp_bridge::start_session(tcp::socket socket, std::size_t home, std::uint64_t number,
+                                std::shared_ptr<const tls_context> tls) {
   std::lock_guard guard{mutex_};
   --starting_;
   if (stopping_)
     return all_gone_.notify_all();
   auto made = node_.system.spawn<session>(static_cast<caf::execution_unit*>(&node_.io.home(home)), node_, how_,
-                                          std::move(socket), number);
+                                          std::move(socket), number, std::move(tls));
   sessions_.emplace(made.id(), made);
   // It lives on this thread and has not run yet, so this can't be called back at once.
   made->attach_functor([this, id = made.id()] {
@@ -104,13 +129,15 @@ void amqp_bridge::start_session(tcp::socket socket, std::size_t home, std::uint6
 }
 
 void amqp_bridge::drain() {
-  if (!acceptor_.is_open())
+  if (!std::exchange(started_, false))
     return;
   std::promise<void> closed;
-  asio::post(acceptor_.get_executor(), [&] {
+  asio::post(plain_.acceptor.get_executor(), [&] {
     boost::system::error_code ignored;
-    acceptor_.close(ignored);
-    retry_.cancel();
+    for (auto* at : {&plain_, &secure_}) {
+      at->acceptor.close(ignored);
+      at->retry.cancel();
+    }
     closed.set_value();
   });
   closed.get_future().wait();

@@ -1,4 +1,4 @@
-// The AMQP listener: accepts connections and starts a session for each on the I/O threads in turn.
+// The AMQP listeners, plain and TLS: accept connections and start a session for each on the I/O threads in turn.
 // Guarantee: at least once for persistent messages with confirms and acknowledgements, as AMQP has it.
 #pragma once
 
@@ -25,18 +25,30 @@ public:
   void drain() override;
   void stop(std::chrono::milliseconds grace) override;
   std::string address() const override;
-  std::uint16_t port() const noexcept { return port_; }
+  std::uint16_t port() const noexcept { return plain_.port; }
+  /// 0 if there is no AMQPS.
+  std::uint16_t tls_port() const noexcept { return secure_.port; }
 
 private:
-  void accept();
-  void on_accept(boost::asio::ip::tcp::socket socket, std::size_t home);
-  void start_session(boost::asio::ip::tcp::socket socket, std::size_t home, std::uint64_t number);
+  /// One port that is listened on. Touched by the first I/O thread only, once it has started.
+  struct listener {
+    explicit listener(boost::asio::io_context& where) : acceptor(where), retry(where) {}
+    boost::asio::ip::tcp::acceptor acceptor;
+    boost::asio::steady_timer retry;
+    std::uint16_t port = 0;
+    std::shared_ptr<const tls_context> tls; ///< null: plain
+  };
+
+  expected<void> listen(listener& at, std::uint16_t port);
+  void accept(listener& at);
+  void on_accept(boost::asio::ip::tcp::socket socket, std::size_t home, std::shared_ptr<const tls_context> tls);
+  void start_session(boost::asio::ip::tcp::socket socket, std::size_t home, std::uint64_t number,
+                     std::shared_ptr<const tls_context> tls);
 
   runtime::node_context& node_;
   const options how_;
-  boost::asio::ip::tcp::acceptor acceptor_;
-  boost::asio::steady_timer retry_; ///< on the acceptor's thread
-  std::uint16_t port_ = 0;
+  listener plain_, secure_;
+  bool started_ = false;
   std::uint64_t accepted_ = 0;
 
   // Sessions that live, for stop(): entered by the accepting thread, left by CAF's clean-up on any thread.

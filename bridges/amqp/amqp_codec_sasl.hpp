@@ -11,6 +11,8 @@ namespace switchboard::amqp {
 
 /// The mechanisms we offer, for connection.start.
 inline constexpr std::string_view sasl_mechanisms = "PLAIN AMQPLAIN";
+/// The same where clients may show a certificate: the session knows what it says (RFC 4422, appendix A).
+inline constexpr std::string_view sasl_mechanisms_external = "EXTERNAL PLAIN AMQPLAIN";
 
 struct credentials {
   std::string user;

@@ -6,11 +6,15 @@
 #include <cstdint>
 #include <string>
 
+#include "bridges/amqp/amqp_tls.hpp"
+
 namespace switchboard::amqp {
 
 struct options {
   std::string host = "127.0.0.1";
-  std::uint16_t port = 5672; ///< 0: any free port
+  std::uint16_t port = 5672;     ///< 0: any free port
+  std::uint16_t tls_port = 5671; ///< the same
+  tls_options tls;               ///< without a certificate there is no AMQPS
   /// This user may log in from loopback peers only, as RabbitMQ has it for guest; empty: none.
   std::string loopback_user = "guest";
   std::uint16_t channel_max = 2047;

@@ -66,7 +66,7 @@ constexpr int memory_waits_max = 20;
 } // namespace
 
 session::session(caf::actor_config& config, caf::execution_unit* home, runtime::node_context& node, const options& how,
-                 asio::ip::tcp::socket socket, std::uint64_t number)
+                 asio::ip::tcp::socket socket, std::uint64_t number, std::shared_ptr<const tls_context> tls)
     : broker::pinned_actor(config, home), node_(node), broker_(node.broker), how_(how), socket_(std::move(socket)),
       timer_(socket_.get_executor()), memory_timer_(socket_.get_executor()), owner_("amqp/" + std::to_string(number)),
       frame_max_(std::min(how.frame_max_bytes, initial_frame_max)), channel_max_(how.channel_max),
@@ -96,6 +96,9 @@ session::session(caf::actor_config& config, caf::execution_unit* home, runtime::
   }
   facts_.name = peer_ + " -> " + facts_.host + ":" + std::to_string(facts_.port);
   facts_.protocol = "AMQP 0-9-1";
+  facts_.tls = tls != nullptr;
+  if (tls)
+    tls_ = std::make_unique<tls_stream>(std::move(tls));
 }
 
 session::~session() { connections_.Decrement(); }
@@ -221,8 +224,25 @@ void session::on_readable() {
   if (listed_)
     listed_->received_bytes.fetch_add(got, std::memory_order_relaxed);
   const auto size = left_.size() + got;
+  if (tls_) {
+    // What came is behind what is left, in the buffer that everybody shares: decrypt first.
+    if (!decrypt({buffer.data() + left_.size(), got}))
+      return end();
+    const auto bytes = std::exchange(left_, {});
+    return process(bytes);
+  }
   left_.clear();
   process({buffer.data(), size});
+}
+
+/// Puts what the client sent behind what is left. False if the connection is over.
+bool session::decrypt(std::string_view bytes) {
+  const bool open = tls_->receive(bytes, left_, tls_out_);
+  if (!open)
+    runtime::log::info("amqp_tls_over", {{"peer", peer_}});
+  if (!open || !tls_out_.empty())
+    flush_out();
+  return open && phase_ != phase::closed;
 }
 
 /// Goes on where reading stopped: with what is left, then with the socket.
@@ -298,7 +318,7 @@ std::size_t session::process_header(std::string_view bytes) {
 
 /// One flush for everything that is written while the loop is busy with handlers that are ready now.
 void session::wrote() {
-  if (flush_posted_ || writing_ || out_.empty() || phase_ == phase::closed)
+  if (flush_posted_ || writing_ || (out_.empty() && tls_out_.empty()) || phase_ == phase::closed)
     return;
   flush_posted_ = true;
   asio::post(socket_.get_executor(), [this, alive = self()] {
@@ -317,8 +337,16 @@ void session::flush_out() {
       flown_ = 0;
       if (flying_.capacity() > read_buffer_size)
         flying_.shrink_to_fit();
-      std::swap(flying_, out_);
+      if (tls_) {
+        std::swap(flying_, tls_out_);
+        tls_->send(out_, flying_);
+        out_.clear();
+      } else {
+        std::swap(flying_, out_);
+      }
       if (flying_.empty()) {
+        if (lingering_ && tls_ && tls_->close(flying_))
+          continue;
         if (lingering_)
           shut_sending();
         break;
@@ -505,7 +533,7 @@ void session::send_start() {
   encode_fields(server_properties(), properties);
   connection_start start;
   start.server_properties = properties;
-  start.mechanisms = sasl_mechanisms;
+  start.mechanisms = tls_ && tls_->asks_for_certificates() ? sasl_mechanisms_external : sasl_mechanisms;
   start.locales = "en_US";
   append_method(out_, 0, start);
 }
@@ -524,6 +552,8 @@ void session::on_start_ok(const connection_start_ok& what) {
       }
     facts_.client_properties = *std::move(properties);
   }
+  if (what.mechanism == "EXTERNAL" && tls_ && tls_->asks_for_certificates())
+    return login_by_certificate();
   const auto given = parse_credentials(what.mechanism, what.response);
   if (!given && given.error().code == errc::not_implemented) {
     runtime::log::info("amqp_refused", {{"peer", peer_}, {"reason", "unknown mechanism"}});
@@ -533,8 +563,20 @@ void session::on_start_ok(const connection_start_ok& what) {
   const bool from_here = given && (loopback_peer_ || given->user != how_.loopback_user);
   if (!from_here || !node_.vhosts->access().rules()->authenticate(given->user, given->password))
     return refuse_login(what.mechanism);
-  user_ = given->user;
-  facts_.mechanism = what.mechanism;
+  logged_in(given->user, what.mechanism);
+}
+
+/// SASL EXTERNAL (RFC 4422, appendix A): the certificate says who it is; it must be a user of ours.
+void session::login_by_certificate() {
+  const auto name = tls_->certificate_user();
+  if (name.empty() || !node_.vhosts->access().rules()->find_user(name))
+    return refuse_login("EXTERNAL");
+  logged_in(name, "EXTERNAL");
+}
+
+void session::logged_in(std::string user, std::string_view mechanism) {
+  user_ = std::move(user);
+  facts_.mechanism = mechanism;
   append_method(out_, 0, connection_tune{how_.channel_max, how_.frame_max_bytes, how_.heartbeat_s});
   phase_ = phase::tune;
 }

@@ -21,6 +21,7 @@
 #include "bridges/amqp/amqp_channel.hpp"
 #include "bridges/amqp/amqp_confirms.hpp"
 #include "bridges/amqp/amqp_options.hpp"
+#include "bridges/amqp/amqp_tls.hpp"
 #include "broker/errors.hpp"
 #include "broker/pinned_actor.hpp"
 #include "broker/publisher.hpp"
@@ -50,7 +51,7 @@ namespace switchboard::amqp {
 class session final : public broker::pinned_actor {
 public:
   session(caf::actor_config& config, caf::execution_unit* home, runtime::node_context& node, const options& how,
-          boost::asio::ip::tcp::socket socket, std::uint64_t number);
+          boost::asio::ip::tcp::socket socket, std::uint64_t number, std::shared_ptr<const tls_context> tls = {});
   ~session() override;
   caf::behavior make_behavior() override;
 
@@ -134,6 +135,7 @@ private:
   // socket
   void await_readable();
   void on_readable();
+  bool decrypt(std::string_view bytes);
   void await_writable();
   void flush_out();
   void read_failed();
@@ -156,6 +158,8 @@ private:
   void on_open(const connection_open& what);
   void on_close(const connection_close& what);
   void send_start();
+  void login_by_certificate();
+  void logged_in(std::string user, std::string_view mechanism);
   void refuse_login(std::string_view mechanism);
   bool enter_list();
   std::optional<std::uint64_t> channels_max() const;
@@ -201,9 +205,11 @@ private:
   bool blocked_notify_ = false; ///< capability connection.blocked
   bool blocked_told_ = false;   ///< connection.blocked is sent, connection.unblocked owed
 
-  std::string left_;   ///< bytes of a frame that is not complete, or not to be read yet
-  std::string out_;    ///< to be written
-  std::string flying_; ///< being written
+  std::unique_ptr<tls_stream> tls_; ///< null: plain
+  std::string tls_out_;             ///< of TLS itself, to be written before anything else
+  std::string left_;                ///< bytes of a frame that is not complete, or not to be read yet
+  std::string out_;                 ///< to be written
+  std::string flying_;              ///< being written
   std::size_t flown_ = 0;
   bool reading_ = false; ///< a wait for readability is pending
   bool writing_ = false;

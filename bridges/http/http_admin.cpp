@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "bridges/http/management.hpp"
 #include "runtime/bearer_token.hpp"
 
 namespace switchboard::http {
@@ -22,9 +23,14 @@ constexpr const char* index_page = R"(<!DOCTYPE html>
 
 } // namespace
 
-admin::admin(runtime::node_context& node, readiness not_ready) : node_(node), not_ready_(std::move(not_ready)) {}
+admin::admin(runtime::node_context& node, std::shared_ptr<application> api, readiness not_ready)
+    : node_(node), api_(std::move(api)), not_ready_(std::move(not_ready)) {}
 
-void admin::handle(http_request what, runtime::asio_unit&, reply done) { done(answer(what)); }
+void admin::handle(http_request what, runtime::asio_unit& home, reply done) {
+  if (api_ && management::serves(runtime::path_of(what.target)))
+    return api_->handle(std::move(what), home, std::move(done));
+  done(answer(what));
+}
 
 http_answer admin::answer(const http_request& what) {
   if (what.method != "GET" && what.method != "HEAD") {

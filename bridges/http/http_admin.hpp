@@ -1,5 +1,5 @@
-// The operator's application: metrics, health, live actors. Reads only; it has no authentication, so its listener
-// belongs on loopback or a private network.
+// The operator's application: metrics, health, live actors; RabbitMQ's management API is management.hpp's. These pages
+// only show and have no authentication, so their listener belongs on loopback or a private network.
 //
 //   /            links                      /healthz     200 as long as the process serves
 //   /metrics     Prometheus text 0.0.4      /readyz      200, or 503 and the reason
@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -20,7 +21,8 @@ public:
   /// Why the node is not ready to serve, if so. Thread-safe. Draining is known here already.
   using readiness = std::function<std::optional<std::string>()>;
 
-  explicit admin(runtime::node_context& node, readiness not_ready = {});
+  /// `api`: who serves RabbitMQ's management API below /api; null: nobody.
+  explicit admin(runtime::node_context& node, std::shared_ptr<application> api = {}, readiness not_ready = {});
   void handle(http_request what, runtime::asio_unit& home, reply done) override;
 
 private:
@@ -29,6 +31,7 @@ private:
   http_answer actors(const http_request& what) const;
 
   runtime::node_context& node_;
+  const std::shared_ptr<application> api_;
   const readiness not_ready_;
 };
 

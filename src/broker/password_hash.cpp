@@ -1,13 +1,13 @@
 #include "broker/password_hash.hpp"
 
 #include <array>
-#include <optional>
 #include <span>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include "base/random.hpp"
+#include "broker/base64.hpp"
 
 namespace switchboard::broker {
 
@@ -31,27 +31,6 @@ const hash_algorithm* find_algorithm(std::string_view name) {
     if (each.name == name)
       return &each;
   return nullptr;
-}
-
-std::string to_base64(std::string_view bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const auto size =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(size));
-  return text;
-}
-
-std::optional<std::string> from_base64(std::string_view text) {
-  if (text.empty() || text.size() % 4 != 0)
-    return std::nullopt;
-  std::string bytes(text.size() / 4 * 3, '\0');
-  if (EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                      reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size())) < 0)
-    return std::nullopt;
-  const auto padding = text.size() - (text.find_last_not_of('=') + 1);
-  bytes.resize(bytes.size() - std::min<std::size_t>(padding, 2));
-  return bytes;
 }
 
 /// Salt, then the digest of salt and password.

@@ -17,6 +17,7 @@
 #include "bridges/http/http_admin.hpp"
 #include "bridges/http/http_bridge.hpp"
 #include "bridges/http/http_gateway.hpp"
+#include "bridges/http/management.hpp"
 #include "bridges/websocket/websocket_bridge.hpp"
 #include "bridges/zmq/zmq_bridge.hpp"
 #include "node/files.hpp"
@@ -31,6 +32,9 @@ namespace log = runtime::log;
 namespace {
 
 using clock_type = std::chrono::steady_clock;
+
+/// Definitions of tens of thousands of queues come as one document.
+constexpr std::size_t definitions_bytes_max = 32u << 20;
 
 /// Signals that ask a node to stop, taken by one thread in sigwait; blocked in all others. Construct it before any
 /// thread.
@@ -133,11 +137,22 @@ expected<void> make_configured_user(const config& settings, const std::string& p
   });
 }
 
+/// Whose password everybody knows.
+std::string loopback_user(const config& settings) {
+  return settings.amqp.password_file.empty() ? settings.amqp.user : std::string{};
+}
+
 amqp::options amqp_options(const config& settings) {
   amqp::options how;
   how.host = settings.amqp.host;
   how.port = settings.amqp.port;
-  how.loopback_user = settings.amqp.password_file.empty() ? settings.amqp.user : std::string{};
+  how.tls_port = settings.amqp.tls_port;
+  how.tls.certificate_file = settings.amqp.tls_certificate_file;
+  how.tls.key_file = settings.amqp.tls_key_file;
+  how.tls.ca_file = settings.amqp.tls_ca_file;
+  how.tls.require_peer = settings.amqp.tls_require_client_certificate;
+  how.tls.login_from_common_name = settings.amqp.tls_login_from == "common_name";
+  how.loopback_user = loopback_user(settings);
   how.channel_max = settings.amqp.channel_max;
   how.frame_max_bytes = static_cast<std::uint32_t>(settings.amqp.frame_max.value);
   how.heartbeat_s =
@@ -169,6 +184,7 @@ http::options admin_options(const config& settings) {
   how.name = "admin";
   how.host = settings.admin.host;
   how.port = settings.admin.port;
+  how.body_bytes_max = definitions_bytes_max;
   return how;
 }
 
@@ -186,8 +202,9 @@ struct bridges {
   bridges(runtime::core& core, const config& settings, std::shared_ptr<const runtime::jwt_verifier> tokens)
       : websocket(core.node(), websocket_options(settings), tokens),
         gateway(std::make_shared<http::gateway>(core.node(), core.rpc(), tokens, gateway_rules(settings))),
-        pages(std::make_shared<http::admin>(core.node())), amqp(core.node(), amqp_options(settings)),
-        zmq(core.node(), zmq_options(settings)),
+        pages(std::make_shared<http::admin>(core.node(),
+                                            std::make_shared<http::management>(core.node(), loopback_user(settings)))),
+        amqp(core.node(), amqp_options(settings)), zmq(core.node(), zmq_options(settings)),
         public_http(core.node(), public_options(settings), gateway, websocket.handler()),
         admin(core.node(), admin_options(settings), pages) {}
 

@@ -334,7 +334,8 @@ private:
   void need(const caf::actor& whom, std::string name) {
     whom->attach_functor(
         [stopped = stopped_, tell = options_.on_failure, name = std::move(name)](const caf::error& why) {
-          if (*stopped)
+          // Nobody holds it any more: its vhost was deleted.
+          if (*stopped || why == caf::exit_reason::unreachable)
             return;
           const error cause{errc::internal, name + " has ended: " + to_string(why)};
           log::failure("actor_lost", {{"cause", cause.what}});

@@ -11,7 +11,7 @@ policy made(std::string name, std::string pattern, field_table definition, std::
           std::move(definition)};
 }
 
-field_table table(std::initializer_list<std::pair<std::string, field_value>> fields) {
+field_table definition_of(std::initializer_list<std::pair<std::string, field_value>> fields) {
   field_table all;
   for (const auto& [name, value] : fields)
     all.set(name, value);
@@ -25,8 +25,8 @@ std::int64_t number(const field_table& from, std::string_view name) {
 
 TEST(policy_set, the_highest_priority_counts) {
   policy_set all;
-  all.put(policy_kind::standard, made("low", ".*", table({{"max-length", std::int64_t{1}}}), 1));
-  all.put(policy_kind::standard, made("high", "^q", table({{"max-length", std::int64_t{2}}}), 2));
+  all.put(policy_kind::standard, made("low", ".*", definition_of({{"max-length", std::int64_t{1}}}), 1));
+  all.put(policy_kind::standard, made("high", "^q", definition_of({{"max-length", std::int64_t{2}}}), 2));
   EXPECT_EQ(all.match(policy_kind::standard, policy_target::queues, "q1")->name, "high");
   EXPECT_EQ(all.match(policy_kind::standard, policy_target::queues, "x")->name, "low");
   EXPECT_TRUE(all.remove(policy_kind::standard, "low"));
@@ -37,7 +37,7 @@ TEST(policy_set, the_highest_priority_counts) {
 TEST(policy_set, applies_to_what_it_says) {
   policy_set all;
   all.put(policy_kind::standard,
-          made("alternate", ".*", table({{"alternate-exchange", std::string{"ae"}}}), 0, "exchanges"));
+          made("alternate", ".*", definition_of({{"alternate-exchange", std::string{"ae"}}}), 0, "exchanges"));
   EXPECT_FALSE(all.match(policy_kind::standard, policy_target::queues, "q"));
   const auto effective = all.effective(policy_target::exchanges, "e", {});
   ASSERT_TRUE(effective.find("alternate-exchange"));
@@ -47,39 +47,41 @@ TEST(policy_set, applies_to_what_it_says) {
 TEST(policy_set, of_two_numbers_the_smaller_counts_and_of_two_texts_the_declared) {
   policy_set all;
   all.put(policy_kind::standard, made("p", ".*",
-                                      table({{"message-ttl", std::int64_t{1000}},
-                                             {"dead-letter-exchange", std::string{"by-policy"}},
-                                             {"overflow", std::string{"reject-publish"}}})));
+                                      definition_of({{"message-ttl", std::int64_t{1000}},
+                                                     {"dead-letter-exchange", std::string{"by-policy"}},
+                                                     {"overflow", std::string{"reject-publish"}}})));
   const auto more = all.effective(
       policy_target::queues, "q",
-      table({{"x-message-ttl", std::int64_t{5000}}, {"x-dead-letter-exchange", std::string{"declared"}}}));
+      definition_of({{"x-message-ttl", std::int64_t{5000}}, {"x-dead-letter-exchange", std::string{"declared"}}}));
   EXPECT_EQ(number(more, "x-message-ttl"), 1000);
   EXPECT_EQ(*more.find("x-dead-letter-exchange")->as_string(), "declared");
   EXPECT_EQ(*more.find("x-overflow")->as_string(), "reject-publish");
-  EXPECT_EQ(
-      number(all.effective(policy_target::queues, "q", table({{"x-message-ttl", std::int64_t{10}}})), "x-message-ttl"),
-      10);
+  EXPECT_EQ(number(all.effective(policy_target::queues, "q", definition_of({{"x-message-ttl", std::int64_t{10}}})),
+                   "x-message-ttl"),
+            10);
 }
 
 TEST(policy_set, an_operator_policy_bounds_both) {
   policy_set all;
-  all.put(policy_kind::standard, made("p", ".*", table({{"max-length", std::int64_t{100}}})));
-  all.put(policy_kind::bounding, made("o", ".*", table({{"max-length", std::int64_t{50}}})));
+  all.put(policy_kind::standard, made("p", ".*", definition_of({{"max-length", std::int64_t{100}}})));
+  all.put(policy_kind::bounding, made("o", ".*", definition_of({{"max-length", std::int64_t{50}}})));
   EXPECT_EQ(number(all.effective(policy_target::queues, "q", {}), "x-max-length"), 50);
-  EXPECT_EQ(
-      number(all.effective(policy_target::queues, "q", table({{"x-max-length", std::int64_t{7}}})), "x-max-length"), 7);
+  EXPECT_EQ(number(all.effective(policy_target::queues, "q", definition_of({{"x-max-length", std::int64_t{7}}})),
+                   "x-max-length"),
+            7);
 }
 
 TEST(check_policy, refuses_what_no_policy_knows) {
-  EXPECT_TRUE(check_policy(policy_kind::standard, made("p", "", table({{"expires", std::int64_t{1}}}))));
-  EXPECT_FALSE(check_policy(policy_kind::standard, made("p", "", table({{"expires", std::int64_t{0}}}))));
-  EXPECT_FALSE(check_policy(policy_kind::standard, made("p", "", table({{"expires", std::string{"1"}}}))));
-  EXPECT_FALSE(check_policy(policy_kind::standard, made("p", "", table({{"x-expires", std::int64_t{1}}}))));
+  EXPECT_TRUE(check_policy(policy_kind::standard, made("p", "", definition_of({{"expires", std::int64_t{1}}}))));
+  EXPECT_FALSE(check_policy(policy_kind::standard, made("p", "", definition_of({{"expires", std::int64_t{0}}}))));
+  EXPECT_FALSE(check_policy(policy_kind::standard, made("p", "", definition_of({{"expires", std::string{"1"}}}))));
+  EXPECT_FALSE(check_policy(policy_kind::standard, made("p", "", definition_of({{"x-expires", std::int64_t{1}}}))));
   EXPECT_FALSE(check_policy(policy_kind::standard, made("p", "", {})));
-  EXPECT_FALSE(check_policy(policy_kind::standard, made("p", "", table({{"overflow", std::string{"up"}}}))));
+  EXPECT_FALSE(check_policy(policy_kind::standard, made("p", "", definition_of({{"overflow", std::string{"up"}}}))));
+  EXPECT_FALSE(check_policy(policy_kind::standard,
+                            made("p", "", definition_of({{"max-length", std::int64_t{1}}}), 0, "streams")));
   EXPECT_FALSE(
-      check_policy(policy_kind::standard, made("p", "", table({{"max-length", std::int64_t{1}}}), 0, "streams")));
-  EXPECT_FALSE(check_policy(policy_kind::bounding, made("p", "", table({{"dead-letter-exchange", std::string{"d"}}}))));
+      check_policy(policy_kind::bounding, made("p", "", definition_of({{"dead-letter-exchange", std::string{"d"}}}))));
 }
 
 } // namespace

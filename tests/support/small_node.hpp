@@ -14,6 +14,7 @@
 
 #include "messages/properties.hpp"
 #include "runtime/node_context.hpp"
+#include "tests/support/users.hpp"
 
 namespace switchboard::test {
 
@@ -76,16 +77,6 @@ private:
   broker::position next_position_ = 1;
   broker::queue_number last_queue_ = 0;
 };
-
-/// The user every RabbitMQ client begins with: may do everything in "/".
-inline void add_guest(broker::virtual_hosts& where) {
-  const auto made = where.access().change([](broker::access_rules& now) {
-    auto changes = now.put_user("guest", broker::hash_password("guest"), {"administrator"});
-    return changes ? now.set_permission("guest", "/", ".*", ".*", ".*") : changes;
-  });
-  if (!made)
-    throw std::runtime_error{made.error().what};
-}
 
 /// Time stands still unless moved, from any thread.
 class shared_clock final : public clock {

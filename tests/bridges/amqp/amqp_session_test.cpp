@@ -22,6 +22,7 @@
 #include "bridges/amqp/amqp_bridge.hpp"
 #include "messages/properties.hpp"
 #include "tests/support/controlled_log.hpp"
+#include "tests/support/users.hpp"
 
 namespace switchboard::amqp {
 namespace {
@@ -194,7 +195,7 @@ protected:
     if (!made)
       throw std::runtime_error{made.error().what};
     vhosts = *std::move(made);
-    add_guest(*vhosts);
+    test::add_guest(*vhosts);
     context.reset(
         new runtime::node_context{system, io, time, vhosts->standard(), metrics, directory, "test", vhosts.get()});
     bridge.emplace(*context, how);
