@@ -1,6 +1,9 @@
 // The front of the management API: who asks, and whether he may ask at all. What is asked is the desk's business.
 #include "bridges/http/management.hpp"
 
+#include <algorithm>
+#include <future>
+
 #include <boost/asio/post.hpp>
 #include <caf/send.hpp>
 
@@ -73,7 +76,14 @@ std::optional<basic_login> basic_login_of(std::string_view authorization) {
 management::management(runtime::node_context& node, std::string loopback_user)
     : node_(node), loopback_user_(std::move(loopback_user)), desk_(spawn_management_desk(node)) {}
 
-management::~management() { caf::anon_send_exit(desk_, caf::exit_reason::user_shutdown); }
+// Waits: queues that the desk has taken messages from are told of its end, and that must be while they still have their
+// threads.
+management::~management() {
+  std::promise<void> ended;
+  desk_->attach_functor([&] { ended.set_value(); });
+  caf::anon_send_exit(desk_, caf::exit_reason::user_shutdown);
+  ended.get_future().wait();
+}
 
 bool management::serves(std::string_view path) noexcept {
   if (!path.starts_with(api_prefix))
