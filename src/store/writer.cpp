@@ -22,8 +22,9 @@ constexpr auto company_wait = 5ms;
 /// How long a lump gathers: what is put and taken within it never reaches LMDB.
 constexpr auto lump_age_max = 500ms;
 
-/// A group with a longer record goes straight to LMDB: writing it twice would take longer than LMDB's second sync.
-constexpr std::size_t record_bytes_max = 1u << 20;
+/// A group with a record longer than this part of the log goes straight to LMDB: there is little left to win by the
+/// sync that it saves, and the log is full soon.
+constexpr std::uint64_t record_share = 4;
 
 /// Pages of LMDB that a transaction copies before it frees the old ones.
 constexpr std::uint64_t map_reserve = 512u << 10;
@@ -220,7 +221,7 @@ operations writer::gather(group batches) {
 
 /// Makes the record if so. Near a full map nothing is confirmed that LMDB might not be able to take.
 bool writer::is_for_log(const operations& changes) {
-  const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(log_.room(), record_bytes_max));
+  const auto most = static_cast<std::size_t>(std::min(log_.room(), how_.log_bytes_max / record_share));
   if (!encode_group(record_, numbers_.log_seed(),
                     {sequence_ + 1, numbers_.positions.next(), numbers_.queue_numbers.next()}, changes, most))
     return false;
@@ -243,7 +244,7 @@ bool writer::is_checkpoint_due() const {
     return true;
   const bool is_asked = serving_ != served_; // only this thread changes either
   return is_asked ||
-         (!lump_.empty() && (lump_.bytes() > how_.lump_bytes_max || clock::now() >= lump_age_ + lump_age_max));
+         (!lump_.empty() && (lump_.bytes() > how_.log_bytes_max || clock::now() >= lump_age_ + lump_age_max));
 }
 
 /// One transaction with the lump, what comes after it, some expiry and the marks; then the log begins anew.

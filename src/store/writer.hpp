@@ -33,7 +33,7 @@ class writer {
 public:
   struct settings {
     std::size_t group_bytes_max;
-    std::size_t lump_bytes_max;
+    std::uint64_t log_bytes_max;
     std::function<void(const error&)> on_failure;
   };
   /// The log is empty: recover() was there before.

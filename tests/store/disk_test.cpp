@@ -202,7 +202,7 @@ TEST_F(disk, a_full_disk_also_stops_a_group_that_is_too_large_for_the_log) {
   store->submit(one_message(1, "before"));
   ASSERT_THAT(bodies_of_flushed(*store), ElementsAre("before"));
   the_disk.fail_write_with = ENOSPC;
-  store->submit(one_message(2, std::string(3'000'000, 'x')), [&] { confirmed = true; });
+  store->submit(one_message(2, std::string(5'000'000, 'x')), [&] { confirmed = true; });
   expect_failed(store, "data.mdb: No space left on device");
   EXPECT_FALSE(confirmed);
   store.reopen();

@@ -109,7 +109,7 @@ TEST(writer, a_large_group_goes_to_lmdb_at_once_and_frees_its_messages_before_it
   temporary_store store;
   const auto before = message::resident_bytes();
   std::int64_t resident = -1;
-  store->submit(one_message(1, 1, std::string(4'000'000, 'x')), [&] { resident = message::resident_bytes(); });
+  store->submit(one_message(1, 1, std::string(5'000'000, 'x')), [&] { resident = message::resident_bytes(); });
   ASSERT_TRUE(store->flush());
   EXPECT_EQ(resident, before);
   EXPECT_EQ(store->stats().checkpoints, 1u);
