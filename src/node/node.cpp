@@ -92,6 +92,7 @@ expected<std::unique_ptr<runtime::core>> start_core(const config& settings) {
   how.worker_threads = settings.node.worker_threads;
   how.limits = {settings.broker.backlog_bytes_max, settings.broker.memory_bytes_max};
   how.store_bytes_max = settings.store.map_bytes_max;
+  how.store_log_bytes_max = settings.store.log_bytes_max;
   how.store_sync = settings.store.sync;
   how.journal_window = settings.store.journal_window;
   how.entities.reply_window = settings.service.reply_window;

@@ -139,7 +139,9 @@ private:
     store::options how;
     how.directory = options_.data_dir;
     how.map_bytes_max = options_.store_bytes_max;
+    how.log_bytes_max = options_.store_log_bytes_max;
     how.sync = options_.store_sync;
+    how.on_damage = [](const error& why) { log::failure("store_log_damaged", {{"reason", why.what}}); };
     how.on_failure = [tell = options_.on_failure](const error& why) {
       log::failure("store_failed", {{"reason", why.what}});
       if (tell)

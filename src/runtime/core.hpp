@@ -33,6 +33,7 @@ struct core_options {
   std::size_t worker_threads = 0; ///< 0: as many as cores
   broker::limits limits{};
   std::uint64_t store_bytes_max = std::uint64_t{16} << 30;
+  std::uint64_t store_log_bytes_max = 16u << 20;
   bool store_sync = true;
   entity_limits entities{};
   milliseconds journal_window{std::chrono::hours{24 * 7}};

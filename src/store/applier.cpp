@@ -1,5 +1,7 @@
 #include "store/applier.hpp"
 
+#include "store/elision.hpp"
+
 namespace switchboard::store {
 
 namespace {
@@ -101,6 +103,17 @@ void applier::operator()(const outbox_record& put) {
 }
 
 void applier::operator()(const batch::outbox_delete& gone) { txn_.erase(table::outbox, outbox_key(gone.number)); }
+
+std::size_t apply(write_txn& txn, sealer& seals, std::span<const std::span<const batch::operation>> parts) {
+  const auto plan = elide(parts);
+  applier apply_one{txn, seals};
+  std::size_t index = 0;
+  for (const auto part : parts)
+    for (const auto& what : part)
+      if (!plan.skipped[index++] && txn.ok())
+        std::visit(apply_one, what);
+  return plan.puts;
+}
 
 namespace {
 

@@ -1,6 +1,7 @@
 // Operations of batches as changes of tables. Keeps each index in step with its records.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 #include "store/key.hpp"
@@ -36,6 +37,9 @@ private:
   write_txn& txn_;
   sealer& seals_;
 };
+
+/// Applies all parts in their order but for what cancels out. How many puts did.
+std::size_t apply(write_txn& txn, sealer& seals, std::span<const std::span<const batch::operation>> parts);
 
 /// Deletes at most `most` expired replies and old journal records. True if there may be more.
 bool expire_some(write_txn& txn, time_point now, time_point journal_before, std::size_t most);

@@ -1,6 +1,7 @@
 #include "store/counters.hpp"
 
 #include <optional>
+#include <random>
 #include <string>
 
 namespace switchboard::store {
@@ -50,15 +51,36 @@ expected<void> counters::check_format(write_txn& txn, sealer& seals, const lmdb_
   const auto format = read(txn, "format");
   if (format.damaged)
     return damaged(files);
-  if (!format.value) {
+  if (const auto version = format.value.value_or(1); version == 0 || version > format_version)
+    return error{errc::precondition_failed, files.directory() + "/data.mdb: format version " + std::to_string(version) +
+                                                ", this build reads 1 to " + std::to_string(format_version)};
+  if (format.value != format_version)
     write(txn, seals, "format", format_version);
-    return {};
-  }
-  if (*format.value != format_version)
-    return error{errc::precondition_failed, files.directory() + "/data.mdb: format version " +
-                                                std::to_string(*format.value) + ", this build reads " +
-                                                std::to_string(format_version)};
   return {};
+}
+
+/// False if what is stored is damaged.
+bool counters::load_log(write_txn& txn, sealer& seals) {
+  const auto seed = read(txn, "log_seed");
+  const auto applied = read(txn, "log_applied");
+  if (seed.damaged || applied.damaged)
+    return false;
+  applied_ = applied.value.value_or(0);
+  if (seed.value) {
+    log_seed_ = *seed.value;
+    return true;
+  }
+  std::random_device dice;
+  log_seed_ = std::uint64_t{dice()} << 32 | dice();
+  write(txn, seals, "log_seed", log_seed_);
+  return true;
+}
+
+void counters::set_applied(write_txn& txn, sealer& seals, std::uint64_t sequence) {
+  if (sequence == applied_)
+    return;
+  applied_ = sequence;
+  write(txn, seals, "log_applied", sequence);
 }
 
 expected<void> counters::load(lmdb_files& files) {
@@ -67,7 +89,7 @@ expected<void> counters::load(lmdb_files& files) {
   if (auto known = check_format(txn, seals, files); !known)
     return known;
   const auto opened = read(txn, "opened");
-  if (opened.damaged || !positions.load(txn, seals) || !queue_numbers.load(txn, seals))
+  if (opened.damaged || !positions.load(txn, seals) || !queue_numbers.load(txn, seals) || !load_log(txn, seals))
     return damaged(files);
   incarnation_ = opened.value.value_or(0);
   write(txn, seals, "opened", incarnation_ + 1);

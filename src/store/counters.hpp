@@ -3,6 +3,7 @@
 // a block and can't repeat anything.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -18,11 +19,16 @@ public:
   counter(const char* name, std::uint64_t block) noexcept : name_(name), block_(block) {}
 
   std::uint64_t take(std::uint64_t count) noexcept { return next_.fetch_add(count, std::memory_order_relaxed); }
+  /// The next one to be given out.
+  std::uint64_t next() const noexcept { return next_.load(std::memory_order_relaxed); }
+
+  /// Goes on at `next` if that is further: the log knows of numbers that LMDB doesn't. Before anything is taken.
+  void skip_to(std::uint64_t next) noexcept { next_ = std::max(next_.load(), next); }
 
   /// Starts at the stored mark and raises it. False if the stored one is damaged.
   bool load(write_txn& txn, sealer& seals);
   /// Raises the mark if less than half a block is left. Called in every transaction, before its commit: so a number
-  /// that becomes durable in a transaction lies below the mark of the same transaction, however fast numbers are taken.
+  /// that comes to LMDB in a transaction lies below the mark of the same transaction, however fast numbers are taken.
   void raise(write_txn& txn, sealer& seals);
   /// True if raise() would write.
   bool is_low() const noexcept {
@@ -36,10 +42,12 @@ private:
   std::atomic<std::uint64_t> mark_{1};
 };
 
-/// What table meta holds.
+/// What table meta holds. Thread of the writer, but for take() and incarnation().
 class counters {
 public:
-  static constexpr std::uint64_t format_version = 1;
+  /// 1 had no write-ahead log. A store of that version becomes one of this when it is opened; the build that wrote it
+  /// would not see what stands in the log, so it refuses it from then on.
+  static constexpr std::uint64_t format_version = 2;
 
   counter positions{"positions", 1'000'000};
   counter queue_numbers{"queue_numbers", 1'000};
@@ -50,10 +58,20 @@ public:
   bool are_low() const noexcept { return positions.is_low() || queue_numbers.is_low(); }
   std::uint64_t incarnation() const noexcept { return incarnation_; }
 
+  /// Secret of this store: seeds the checks of its log.
+  std::uint64_t log_seed() const noexcept { return log_seed_; }
+  /// The last group of the log that stands in LMDB, as of load() or set_applied().
+  std::uint64_t applied() const noexcept { return applied_; }
+  /// Goes into the same transaction as the groups it speaks of.
+  void set_applied(write_txn& txn, sealer& seals, std::uint64_t sequence);
+
 private:
   expected<void> check_format(write_txn& txn, sealer& seals, const lmdb_files& files);
+  bool load_log(write_txn& txn, sealer& seals);
 
   std::uint64_t incarnation_ = 0;
+  std::uint64_t log_seed_ = 0;
+  std::uint64_t applied_ = 0;
 };
 
 } // namespace switchboard::store

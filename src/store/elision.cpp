@@ -12,7 +12,7 @@ namespace switchboard::store {
 
 namespace {
 
-/// Walks the group backwards, so that whatever it meets already knows what happens to its record afterwards.
+/// Walks the parts backwards, so that whatever it meets already knows what happens to its record afterwards.
 class backward_walk {
 public:
   explicit backward_walk(std::size_t operations) { result_.skipped.resize(operations); }
@@ -23,7 +23,7 @@ public:
   }
   elision take() && { return std::move(result_); }
 
-  // A position and an outbox number are put once ever. So if the put is in this group, nothing of it is on disk, and
+  // A position and an outbox number are put once ever. So if the put is among these, nothing of it is on disk, and
   // its deletion goes with it.
   void operator()(const batch::message_put& put) {
     if (emptied_.contains(put.queue))
@@ -44,7 +44,7 @@ public:
       skip();
   }
 
-  // The others may be on disk from earlier groups: the last word on a key stays, those before it go.
+  // The others may be on disk from earlier on: the last word on a key stays, those before it go.
   void operator()(const batch::topology_put& put) { keep_last('t', topology_key(put.key), true); }
   void operator()(const batch::topology_delete& gone) { keep_last('t', topology_key(gone.key), false); }
   void operator()(const entity_record& put) { keep_last('e', entity_key(put.type, put.id), true); }
@@ -105,13 +105,13 @@ private:
 
 } // namespace
 
-elision elide(std::span<const batch* const> group) {
+elision elide(std::span<const std::span<const batch::operation>> parts) {
   std::size_t left = 0;
-  for (const auto* one : group)
-    left += one->operations().size();
+  for (const auto part : parts)
+    left += part.size();
   backward_walk walk{left};
-  for (auto one = group.rbegin(); one != group.rend(); ++one)
-    for (auto what = (*one)->operations().rbegin(); what != (*one)->operations().rend(); ++what)
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part)
+    for (auto what = part->rbegin(); what != part->rend(); ++what)
       walk.visit(--left, *what);
   return std::move(walk).take();
 }

@@ -1,5 +1,6 @@
-// What a group of batches need not write: a message that was put and taken before it ever reached the disk, a state
-// that a later one of the same group replaces. Pure.
+// What operations that reach the disk together need not write: a message that was put and taken before it ever got
+// there, a state that a later one replaces. Asked for each group before it is logged, and for each lump of groups
+// before it goes to LMDB. Pure.
 #pragma once
 
 #include <cstddef>
@@ -10,13 +11,13 @@
 
 namespace switchboard::store {
 
-/// Which operations of a group are skipped. Counted through all batches in submission order.
+/// Which operations are skipped. Counted through all parts in their order.
 struct elision {
   std::vector<bool> skipped;
   std::size_t puts = 0; ///< skipped ones that would have written a record
 };
 
-/// All batches of `group` become durable together, so only what is left at its end counts.
-elision elide(std::span<const batch* const> group);
+/// All `parts` reach the disk together, so only what is left at their end counts.
+elision elide(std::span<const std::span<const batch::operation>> parts);
 
 } // namespace switchboard::store

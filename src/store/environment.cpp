@@ -1,6 +1,6 @@
 // Opening, reading, and the doors to the writer.
 //
-//   open: directory -> LOCK -> LMDB files -> counters (format, incarnation, numbers) -> writer
+//   open: directory -> LOCK -> LMDB files -> counters (format, incarnation, numbers) -> what the log has more -> writer
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -15,7 +15,9 @@
 #include "store/lmdb_files.hpp"
 #include "store/paged_walk.hpp"
 #include "store/record.hpp"
+#include "store/recovery.hpp"
 #include "store/store.hpp"
+#include "store/write_ahead_log.hpp"
 #include "store/writer.hpp"
 
 namespace switchboard::store {
@@ -89,7 +91,13 @@ public:
   expected<void> start(options how) {
     if (auto loaded = numbers_.load(*files_); !loaded)
       return loaded;
-    writer_.emplace(*files_, numbers_, writer::settings{how.group_bytes_max, std::move(how.on_failure)});
+    auto log = write_ahead_log::open(files_->directory(), how.log_bytes_max, how.sync);
+    if (!log)
+      return log.error();
+    if (auto recovered = recover(*files_, numbers_, *log, how.on_damage); !recovered)
+      return recovered;
+    writer_.emplace(*files_, numbers_, std::move(*log),
+                    writer::settings{how.group_bytes_max, how.log_bytes_max, std::move(how.on_failure)});
     return {};
   }
 
@@ -113,6 +121,8 @@ public:
   }
 
   expected<std::optional<entity_record>> find_entity(std::string_view type, std::string_view id) override {
+    if (auto recent = writer_->recent().find_entity(type, id))
+      return std::move(*recent);
     return find(table::entities, entity_key(type, id), decode_entity, type, id);
   }
 
@@ -129,6 +139,8 @@ public:
   }
 
   expected<std::optional<reply_record>> find_reply(std::string_view scope, std::string_view message_id) override {
+    if (auto recent = writer_->recent().find_reply(scope, message_id))
+      return std::move(*recent);
     return find(table::replies, reply_key(scope, message_id), decode_reply, scope, message_id);
   }
 
@@ -152,7 +164,8 @@ private:
   template <class Record, class Read>
   expected<void> walk(table of, std::string_view prefix, std::string_view from, Read read,
                       const std::function<bool(Record&&)>& visit) {
-    return paged_walk<Record, Read>{*files_, of, prefix, from, std::move(read)}.run(visit);
+    const auto settle = [this, of] { return writer_->settle(of); };
+    return paged_walk<Record, Read, decltype(settle)>{*files_, of, prefix, from, std::move(read), settle}.run(visit);
   }
 
   template <class Record>

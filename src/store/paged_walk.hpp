@@ -26,12 +26,12 @@ struct reading {
 };
 
 /// One walk over the keys that begin with `prefix`. `read` makes a record of one entry: (read_txn&, key, value) ->
-/// reading<Record>.
-template <class Record, class Read>
+/// reading<Record>. `settle` runs before each page: () -> expected<void>.
+template <class Record, class Read, class Settle>
 class paged_walk {
 public:
-  paged_walk(lmdb_files& files, table of, std::string_view prefix, std::string_view from, Read read)
-      : files_(files), table_(of), prefix_(prefix), from_(from), read_(std::move(read)) {}
+  paged_walk(lmdb_files& files, table of, std::string_view prefix, std::string_view from, Read read, Settle settle)
+      : files_(files), table_(of), prefix_(prefix), from_(from), read_(std::move(read)), settle_(std::move(settle)) {}
 
   /// Visits until the end or until the visitor returns false. errc::corrupt at the end if a record failed its check.
   expected<void> run(const std::function<bool(Record&&)>& visit) {
@@ -51,6 +51,8 @@ private:
   /// Fills the page. True if there is more behind it.
   expected<bool> load() {
     page_.clear();
+    if (auto settled = settle_(); !settled)
+      return settled.error();
     read_txn txn{files_};
     read_cursor at{txn, table_};
     std::size_t bytes = 0;
@@ -91,6 +93,7 @@ private:
   std::string from_; // where the next page begins: at this key, or behind it once begun_
   bool begun_ = false;
   Read read_;
+  Settle settle_;
   std::vector<Record> page_;
   std::size_t damaged_ = 0;
 };

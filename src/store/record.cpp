@@ -33,16 +33,15 @@ time_point read_time(wire::reader& in) noexcept {
   return time_point{milliseconds{static_cast<std::int64_t>(in.number<std::uint64_t>())}};
 }
 
-std::string read_text(wire::reader& in) { return std::string{in.long_string()}; }
-
-/// Reads the payload by `read` and accepts it only if that used it up.
-template <class Record, class Read>
-std::optional<Record> decode(std::string_view key, std::string_view value, Read read) {
+/// Reads the payload and accepts it only if that used it up.
+template <class Record>
+std::optional<Record> decode(std::string_view key, std::string_view value) {
   const auto payload = unseal(key, value);
   if (!payload)
     return std::nullopt;
   wire::reader in{*payload};
-  Record record = read(in);
+  Record record;
+  read_fields(in, record);
   if (!in.ok() || !in.done())
     return std::nullopt;
   return record;
@@ -59,64 +58,100 @@ std::string_view sealer::finish(std::string_view key) {
 
 // Entity, reply and timer begin with the time their index is sorted by: see indexed_time.
 
-std::string_view sealer::seal(std::string_view key, const entity_record& record) {
-  begin();
-  put_time(buffer_, record.created);
-  put_time(buffer_, record.updated);
-  wire::put(buffer_, record.state_version);
-  wire::put(buffer_, record.sequence);
-  wire::put(buffer_, record.epoch);
-  wire::put_long_string(buffer_, record.type);
-  wire::put_long_string(buffer_, record.id);
-  wire::put_long_string(buffer_, record.customer_id);
-  wire::put_long_string(buffer_, record.state);
-  return finish(key);
+void put_fields(std::string& out, const entity_record& record) {
+  put_time(out, record.created);
+  put_time(out, record.updated);
+  wire::put(out, record.state_version);
+  wire::put(out, record.sequence);
+  wire::put(out, record.epoch);
+  wire::put_long_string(out, record.type);
+  wire::put_long_string(out, record.id);
+  wire::put_long_string(out, record.customer_id);
+  wire::put_long_string(out, record.state);
 }
 
-std::string_view sealer::seal(std::string_view key, const journal_record& record) {
-  begin();
-  put_time(buffer_, record.at);
-  wire::put(buffer_, record.sequence);
-  wire::put(buffer_, record.epoch);
-  wire::put_long_string(buffer_, record.type);
-  wire::put_long_string(buffer_, record.id);
-  wire::put_long_string(buffer_, record.bytes);
-  return finish(key);
+void put_fields(std::string& out, const journal_record& record) {
+  put_time(out, record.at);
+  wire::put(out, record.sequence);
+  wire::put(out, record.epoch);
+  wire::put_long_string(out, record.type);
+  wire::put_long_string(out, record.id);
+  wire::put_long_string(out, record.bytes);
 }
 
-std::string_view sealer::seal(std::string_view key, const reply_record& record) {
-  begin();
-  put_time(buffer_, record.expires);
-  wire::put_long_string(buffer_, record.scope);
-  wire::put_long_string(buffer_, record.message_id);
-  wire::put_long_string(buffer_, record.bytes);
-  return finish(key);
+void put_fields(std::string& out, const reply_record& record) {
+  put_time(out, record.expires);
+  wire::put_long_string(out, record.scope);
+  wire::put_long_string(out, record.message_id);
+  wire::put_long_string(out, record.bytes);
 }
 
-std::string_view sealer::seal(std::string_view key, const timer_record& record) {
-  begin();
-  put_time(buffer_, record.due);
-  wire::put(buffer_, record.epoch);
-  wire::put_long_string(buffer_, record.type);
-  wire::put_long_string(buffer_, record.id);
-  wire::put_long_string(buffer_, record.name);
-  wire::put_long_string(buffer_, record.payload);
-  return finish(key);
+void put_fields(std::string& out, const timer_record& record) {
+  put_time(out, record.due);
+  wire::put(out, record.epoch);
+  wire::put_long_string(out, record.type);
+  wire::put_long_string(out, record.id);
+  wire::put_long_string(out, record.name);
+  wire::put_long_string(out, record.payload);
 }
 
-std::string_view sealer::seal(std::string_view key, const outbox_record& record) {
-  begin();
-  wire::put(buffer_, record.number);
-  wire::put(buffer_, record.epoch);
-  wire::put_long_string(buffer_, record.bytes);
-  return finish(key);
+void put_fields(std::string& out, const outbox_record& record) {
+  wire::put(out, record.number);
+  wire::put(out, record.epoch);
+  wire::put_long_string(out, record.bytes);
 }
 
-std::string_view sealer::seal(std::string_view key, const batch::topology_put& record) {
-  begin();
-  wire::put_long_string(buffer_, record.key);
-  wire::put_long_string(buffer_, record.bytes);
-  return finish(key);
+void put_fields(std::string& out, const batch::topology_put& record) {
+  wire::put_long_string(out, record.key);
+  wire::put_long_string(out, record.bytes);
+}
+
+void read_fields(wire::reader& in, entity_record& record) {
+  record.created = read_time(in);
+  record.updated = read_time(in);
+  record.state_version = in.number<std::uint32_t>();
+  record.sequence = in.number<std::uint64_t>();
+  record.epoch = in.number<std::uint64_t>();
+  record.type = in.long_string();
+  record.id = in.long_string();
+  record.customer_id = in.long_string();
+  record.state = in.long_string();
+}
+
+void read_fields(wire::reader& in, journal_record& record) {
+  record.at = read_time(in);
+  record.sequence = in.number<std::uint64_t>();
+  record.epoch = in.number<std::uint64_t>();
+  record.type = in.long_string();
+  record.id = in.long_string();
+  record.bytes = in.long_string();
+}
+
+void read_fields(wire::reader& in, reply_record& record) {
+  record.expires = read_time(in);
+  record.scope = in.long_string();
+  record.message_id = in.long_string();
+  record.bytes = in.long_string();
+}
+
+void read_fields(wire::reader& in, timer_record& record) {
+  record.due = read_time(in);
+  record.epoch = in.number<std::uint64_t>();
+  record.type = in.long_string();
+  record.id = in.long_string();
+  record.name = in.long_string();
+  record.payload = in.long_string();
+}
+
+void read_fields(wire::reader& in, outbox_record& record) {
+  record.number = in.number<std::uint64_t>();
+  record.epoch = in.number<std::uint64_t>();
+  record.bytes = in.long_string();
+}
+
+void read_fields(wire::reader& in, batch::topology_put& record) {
+  record.key = in.long_string();
+  record.bytes = in.long_string();
 }
 
 std::string_view sealer::seal(std::string_view key, std::uint64_t number) {
@@ -142,79 +177,36 @@ std::optional<std::string_view> unseal(std::string_view key, std::string_view va
 }
 
 std::optional<entity_record> decode_entity(std::string_view key, std::string_view value) {
-  return decode<entity_record>(key, value, [](wire::reader& in) {
-    entity_record record;
-    record.created = read_time(in);
-    record.updated = read_time(in);
-    record.state_version = in.number<std::uint32_t>();
-    record.sequence = in.number<std::uint64_t>();
-    record.epoch = in.number<std::uint64_t>();
-    record.type = read_text(in);
-    record.id = read_text(in);
-    record.customer_id = read_text(in);
-    record.state = read_text(in);
-    return record;
-  });
+  return decode<entity_record>(key, value);
 }
 
 std::optional<journal_record> decode_journal(std::string_view key, std::string_view value) {
-  return decode<journal_record>(key, value, [](wire::reader& in) {
-    journal_record record;
-    record.at = read_time(in);
-    record.sequence = in.number<std::uint64_t>();
-    record.epoch = in.number<std::uint64_t>();
-    record.type = read_text(in);
-    record.id = read_text(in);
-    record.bytes = read_text(in);
-    return record;
-  });
+  return decode<journal_record>(key, value);
 }
 
 std::optional<reply_record> decode_reply(std::string_view key, std::string_view value) {
-  return decode<reply_record>(key, value, [](wire::reader& in) {
-    reply_record record;
-    record.expires = read_time(in);
-    record.scope = read_text(in);
-    record.message_id = read_text(in);
-    record.bytes = read_text(in);
-    return record;
-  });
+  return decode<reply_record>(key, value);
 }
 
 std::optional<timer_record> decode_timer(std::string_view key, std::string_view value) {
-  return decode<timer_record>(key, value, [](wire::reader& in) {
-    timer_record record;
-    record.due = read_time(in);
-    record.epoch = in.number<std::uint64_t>();
-    record.type = read_text(in);
-    record.id = read_text(in);
-    record.name = read_text(in);
-    record.payload = read_text(in);
-    return record;
-  });
+  return decode<timer_record>(key, value);
 }
 
 std::optional<outbox_record> decode_outbox(std::string_view key, std::string_view value) {
-  return decode<outbox_record>(key, value, [](wire::reader& in) {
-    outbox_record record;
-    record.number = in.number<std::uint64_t>();
-    record.epoch = in.number<std::uint64_t>();
-    record.bytes = read_text(in);
-    return record;
-  });
+  return decode<outbox_record>(key, value);
 }
 
 std::optional<batch::topology_put> decode_topology(std::string_view key, std::string_view value) {
-  return decode<batch::topology_put>(key, value, [](wire::reader& in) {
-    batch::topology_put record;
-    record.key = read_text(in);
-    record.bytes = read_text(in);
-    return record;
-  });
+  return decode<batch::topology_put>(key, value);
 }
 
 std::optional<std::uint64_t> decode_number(std::string_view key, std::string_view value) {
-  return decode<std::uint64_t>(key, value, [](wire::reader& in) { return in.number<std::uint64_t>(); });
+  const auto payload = unseal(key, value);
+  if (!payload)
+    return std::nullopt;
+  wire::reader in{*payload};
+  const auto number = in.number<std::uint64_t>();
+  return in.ok() && in.done() ? std::optional{number} : std::nullopt;
 }
 
 std::optional<stored_message> decode_message(std::string_view key, std::string_view value) {
@@ -225,7 +217,14 @@ std::optional<stored_message> decode_message(std::string_view key, std::string_v
   stored_message found;
   found.queue = place.number<std::uint64_t>();
   found.at = place.number<std::uint64_t>();
-  wire::reader in{*payload};
+  found.message = read_message(*payload);
+  if (!found.message || !place.ok())
+    return std::nullopt;
+  return found;
+}
+
+message_ptr read_message(std::string_view fields) {
+  wire::reader in{fields};
   const bool persistent = in.number<std::uint8_t>() != 0;
   const auto exchange_size = in.number<std::uint8_t>();
   const auto routing_key_size = in.number<std::uint8_t>();
@@ -233,11 +232,10 @@ std::optional<stored_message> decode_message(std::string_view key, std::string_v
   const auto exchange = in.bytes(exchange_size);
   const auto routing_key = in.bytes(routing_key_size);
   const auto properties = in.bytes(properties_size);
-  if (!in.ok() || !place.ok())
-    return std::nullopt;
+  if (!in.ok())
+    return {};
   const auto body_at = message_head_bytes + exchange_size + routing_key_size + properties_size;
-  found.message = make_message(exchange, routing_key, properties, payload->substr(body_at), persistent);
-  return found;
+  return make_message(exchange, routing_key, properties, fields.substr(body_at), persistent);
 }
 
 std::optional<time_point> indexed_time(std::string_view key, std::string_view value) noexcept {
@@ -249,9 +247,20 @@ std::optional<time_point> indexed_time(std::string_view key, std::string_view va
   return in.ok() ? std::optional{at} : std::nullopt;
 }
 
-std::size_t message_value_bytes(const message& of) noexcept {
-  return seal_bytes + message_head_bytes + of.exchange().size() + of.routing_key().size() + of.properties().size() +
+std::size_t message_value_bytes(const message& of) noexcept { return seal_bytes + message_fields_bytes(of); }
+
+std::size_t message_fields_bytes(const message& of) noexcept {
+  return message_head_bytes + of.exchange().size() + of.routing_key().size() + of.properties().size() +
          of.body().size();
+}
+
+void put_fields(std::string& out, const message& from) {
+  wire::put(out, static_cast<std::uint8_t>(from.persistent() ? 1 : 0));
+  wire::put(out, static_cast<std::uint8_t>(from.exchange().size()));
+  wire::put(out, static_cast<std::uint8_t>(from.routing_key().size()));
+  wire::put(out, static_cast<std::uint32_t>(from.properties().size()));
+  for (const auto part : {from.exchange(), from.routing_key(), from.properties(), from.body()})
+    out += part;
 }
 
 void write_message(std::string_view key, const message& from, char* to) noexcept {

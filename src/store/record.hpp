@@ -8,22 +8,43 @@
 #include <string>
 #include <string_view>
 
+#include "messages/wire.hpp"
 #include "store/store.hpp"
 
 namespace switchboard::store {
 
 inline constexpr std::size_t seal_bytes = 4; ///< the CRC in front of each payload
 
+// The fields of a record, without its check. A message's body is the rest of its fields, so they need their size beside
+// them where something follows.
+void put_fields(std::string& out, const entity_record& record);
+void put_fields(std::string& out, const journal_record& record);
+void put_fields(std::string& out, const reply_record& record);
+void put_fields(std::string& out, const timer_record& record);
+void put_fields(std::string& out, const outbox_record& record);
+void put_fields(std::string& out, const batch::topology_put& record);
+void put_fields(std::string& out, const message& from);
+std::size_t message_fields_bytes(const message& of) noexcept;
+
+// The reader tells whether anything was cut off.
+void read_fields(wire::reader& in, entity_record& record);
+void read_fields(wire::reader& in, journal_record& record);
+void read_fields(wire::reader& in, reply_record& record);
+void read_fields(wire::reader& in, timer_record& record);
+void read_fields(wire::reader& in, outbox_record& record);
+void read_fields(wire::reader& in, batch::topology_put& record);
+message_ptr read_message(std::string_view fields); ///< null if they are cut off
+
 /// Builds sealed values in one buffer that is used again for the next. Not thread-safe.
 class sealer {
 public:
   /// The value of a record under `key`; valid until the next call.
-  std::string_view seal(std::string_view key, const entity_record& record);
-  std::string_view seal(std::string_view key, const journal_record& record);
-  std::string_view seal(std::string_view key, const reply_record& record);
-  std::string_view seal(std::string_view key, const timer_record& record);
-  std::string_view seal(std::string_view key, const outbox_record& record);
-  std::string_view seal(std::string_view key, const batch::topology_put& record);
+  template <class Record>
+  std::string_view seal(std::string_view key, const Record& record) {
+    begin();
+    put_fields(buffer_, record);
+    return finish(key);
+  }
   std::string_view seal(std::string_view key, std::uint64_t number); ///< table meta
   std::string_view seal(std::string_view key);                       ///< index entries: the key says it all
 

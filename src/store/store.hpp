@@ -1,6 +1,7 @@
-// The durable store: one LMDB environment, one writer thread with group commit. Whoever has something durable to say
-// fills a `batch` and submits it; all batches that wait while one transaction syncs go into the next one (doorbell, no
-// timer). A completion runs only after a sync that began after its batch was submitted. Reads see committed data.
+// The durable store: one LMDB environment with a write-ahead log before it, one writer thread with group commit.
+// Whoever has something durable to say fills a `batch` and submits it; all batches that wait while one group syncs go
+// into the next one (doorbell, no timer). A completion runs only after a sync that began after its batch was submitted.
+// Reads see committed data.
 //
 // Leaves to others: what a message, a topology record or an entity's state means; it keeps bytes under keys.
 #pragma once
@@ -126,15 +127,21 @@ public:
   struct outbox_delete {
     std::uint64_t number;
   };
+  /// The place of each in this list is its kind in the log: new ones go to the end.
   using operation = std::variant<message_put, message_delete, queue_delete, topology_put, topology_delete,
                                  entity_record, entity_delete, journal_record, reply_record, timer_record, timer_delete,
                                  timers_delete, outbox_record, outbox_delete>;
   const std::vector<operation>& operations() const noexcept { return operations_; }
+  /// Leaves the batch empty but for its footprint.
+  std::vector<operation> take_operations() noexcept { return std::move(operations_); }
 
 private:
   std::vector<operation> operations_;
   std::size_t footprint_ = 0;
 };
+
+/// Operations in the order in which they take effect.
+using operations = std::vector<batch::operation>;
 
 /// Called on the writer thread once the batch is durable; must be short and must not throw. Not called at all if the
 /// store fails: then `options::on_failure` runs and nothing is confirmed any more.
@@ -143,18 +150,22 @@ using completion = std::function<void()>;
 struct options {
   std::string directory;                                 ///< created if missing
   std::uint64_t map_bytes_max = std::uint64_t{16} << 30; ///< LMDB map: upper bound of the file; reserved, not allocated
-  std::size_t group_bytes_max = 8u << 20;                ///< one transaction's share of the waiting batches
+  std::uint64_t log_bytes_max = 16u << 20;               ///< the log's file; what waits in memory for LMDB, too
+  std::size_t group_bytes_max = 8u << 20;                ///< one group's share of the waiting batches
   bool sync = true;                                      ///< false only in tests: no fsync, no durability
   /// EIO, ENOSPC, map full, corrupt page: the store stops confirming for good. Runs once on the writer thread.
   std::function<void(const error&)> on_failure;
+  /// open() found groups of the log that were confirmed once and cannot be read any more; the others are in place.
+  std::function<void(const error&)> on_damage;
 };
 
 struct statistics {
-  std::uint64_t commits = 0;
+  std::uint64_t commits = 0;     ///< groups made durable
+  std::uint64_t checkpoints = 0; ///< LMDB transactions
   std::uint64_t operations = 0;
-  std::uint64_t elided = 0; ///< puts whose deletion or successor came in the same group: never written
+  std::uint64_t elided = 0; ///< puts whose deletion or successor came before they reached LMDB
   std::uint64_t waiting_bytes = 0;
-  std::uint64_t map_bytes_used = 0; ///< pages with data in them, as of the last commit
+  std::uint64_t map_bytes_used = 0; ///< pages with data in them, as of the last checkpoint
   std::uint64_t map_bytes_max = 0;
 };
 
@@ -172,7 +183,8 @@ public:
   virtual ~environment() = default; ///< waits for everything submitted, then closes; never in a completion
 
   /// Thread-safe. Order: batches of one thread are applied in its order; a batch submitted after another was seen by
-  /// any means is applied after it.
+  /// any means is applied after it. A batch without a completion may wait some milliseconds for company: nobody is told
+  /// when it is durable.
   virtual void submit(batch what, completion done = {}) = 0;
   /// Blocks until all batches submitted and the expiry asked for so far are durable (shutdown, tests). The error of the
   /// store after a failure; errc::wrong_state in a completion, which would wait for itself.
@@ -188,7 +200,8 @@ public:
   // Reads: thread-safe, of committed data. A visit holds no snapshot: it copies a page of records and sees, further on,
   // what was committed meanwhile. So a visitor may take its time and may read or submit itself. It returns false to
   // stop. A record whose CRC fails is not passed on: it is counted, reported through the returned error (errc::corrupt)
-  // after the visit of the intact ones.
+  // after the visit of the intact ones. Before each page a visit waits until what concerns it has come from the log to
+  // LMDB; after a failure of the store it can't, then that is the error. A find_… doesn't wait.
   virtual expected<void> each_topology(const std::function<bool(std::string_view key, std::string_view bytes)>&) = 0;
   virtual expected<void> each_message(queue_number queue, position from,
                                       const std::function<bool(stored_message&&)>&) = 0;

@@ -1,37 +1,46 @@
 // The one thread that writes. While it syncs one group, the next one gathers: no timer, no configured delay.
 //
-//   submit() --> incoming_ --> [ take all | group <= group_bytes_max | skip what cancels out | one transaction
-//                                | commit = fdatasync | completions in order ] --> again
+//   submit() --> incoming_ --> [ take all | group <= group_bytes_max | skip what cancels out
+//                                | small: one record of the log = fdatasync, into the lump
+//                                | large: one LMDB transaction with the lump
+//                                | completions in order ] --> again
+//   the lump --> one LMDB transaction when it is old, large or asked for
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
-#include <deque>
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "store/counters.hpp"
 #include "store/lmdb_files.hpp"
+#include "store/lump.hpp"
 #include "store/record.hpp"
 #include "store/store.hpp"
+#include "store/write_ahead_log.hpp"
 
 namespace switchboard::store {
 
-/// Owned by the environment; outlives nobody. Bound: what submitters have credit for (statistics::waiting_bytes).
+/// Owned by the environment; outlives nobody. Bound: what submitters have credit for (statistics::waiting_bytes), and
+/// the log's size for what waits for LMDB.
 class writer {
 public:
   struct settings {
     std::size_t group_bytes_max;
+    std::uint64_t log_bytes_max;
     std::function<void(const error&)> on_failure;
   };
-  writer(lmdb_files& files, counters& numbers, settings how);
+  /// The log is empty: recover() was there before.
+  writer(lmdb_files& files, counters& numbers, write_ahead_log log, settings how);
   writer(const writer&) = delete;
   writer& operator=(const writer&) = delete;
-  ~writer(); ///< writes everything submitted first
+  ~writer(); ///< writes everything submitted first, and that to LMDB
 
   // Thread-safe.
   void submit(batch what, completion done);
@@ -42,7 +51,13 @@ public:
   void nudge();
   statistics stats() const;
 
+  /// Where lookups look before they ask LMDB.
+  const lump& recent() const noexcept { return lump_; }
+  /// Returns when LMDB has all that was committed of the table so far. Also in a completion.
+  expected<void> settle(table visited);
+
 private:
+  using clock = std::chrono::steady_clock;
   struct waiting {
     batch what;
     completion done;
@@ -58,7 +73,11 @@ private:
   std::size_t next_group_size() const;
   expected<void> write_next();
   expected<void> write(group batches);
-  void apply(write_txn& txn, group batches);
+  operations gather(group batches);
+  bool is_for_log(const operations& changes);
+  expected<void> log(operations changes);
+  bool is_checkpoint_due() const;
+  expected<void> checkpoint(const operations& more = {});
   void confirm(group batches);
   void finish_expiry();
   void fail(const error& why);
@@ -68,28 +87,42 @@ private:
   const settings how_;
 
   mutable std::mutex mutex_;
-  std::condition_variable work_;    // for the writer: any of the four below changed
-  std::condition_variable settled_; // for flush(): confirmed_, expiry or failure_ changed
+  std::condition_variable work_;    // for the writer: any of those below changed
+  std::condition_variable settled_; // for flush() and settle(): confirmed_, expiry, served_ or failure_ changed
   std::vector<waiting> incoming_;
+  bool is_urgent_ = false; // somebody waits for one of them, or they are many
+  bool is_asleep_ = false; // until it is called
+  std::uint64_t incoming_bytes_ = 0;
   std::optional<expiry> wanted_; // expiry that the writer has not begun
   bool nudged_ = false;
   bool stopping_ = false;
   std::uint64_t submitted_ = 0;
   std::uint64_t confirmed_ = 0;
+  std::uint64_t asked_ = 0; // checkpoints that readers asked for, and those they got
+  std::uint64_t served_ = 0;
   bool expiring_ = false;
   std::optional<error> failure_; // set once, for good
 
   // Of the writer thread.
+  write_ahead_log log_;
   std::vector<waiting> taken_;
   std::size_t taken_done_ = 0; // how many of them are written
   std::optional<expiry> running_;
   sealer seals_;
+  std::string record_;          // of the log; used again for the next
+  std::uint64_t sequence_;      // of the last group logged
+  std::uint64_t serving_ = 0;   // what asked_ was when the last work was taken
+  clock::time_point lump_age_;  // since when there is something in it
+  std::optional<error> broken_; // a checkpoint failed inside a completion
+
+  lump lump_; // lookups read it
 
   std::atomic<std::uint64_t> commits_{0};
+  std::atomic<std::uint64_t> checkpoints_{0};
   std::atomic<std::uint64_t> operations_{0};
   std::atomic<std::uint64_t> elided_{0};
   std::atomic<std::uint64_t> waiting_bytes_{0};
-  std::atomic<std::uint64_t> bytes_used_{0};
+  std::atomic<std::uint64_t> bytes_used_;
 
   std::thread thread_; // last: starts when the rest is there
 };

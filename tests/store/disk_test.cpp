@@ -1,66 +1,99 @@
-// The disk says no, or not yet. This binary's fdatasync, pwrite and writev stand before the C library's, so LMDB calls
-// them: they can fail, wait and be counted.
+// The disk says no, or not yet.
+#include "disk.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <atomic>
+#include <array>
 #include <cerrno>
 #include <fstream>
-#include <functional>
-#include <mutex>
 
+#include "store/log_record.hpp"
 #include "temporary_store.hpp"
 
-namespace {
+namespace switchboard::store {
 
-std::atomic<int> fail_sync_with{0};
-std::atomic<int> fail_write_with{0};
-std::atomic<int> syncs{0};
-std::mutex hook_mutex;
-std::function<void()> before_sync; // called once, then forgotten
+disk_seam the_disk;
+
+namespace {
 
 void run_hook() {
   std::function<void()> hook;
   {
-    const std::lock_guard hold{hook_mutex};
-    hook = std::exchange(before_sync, {});
+    const std::lock_guard hold{the_disk.mutex};
+    hook = std::exchange(the_disk.before_sync, {});
   }
   if (hook)
     hook();
 }
 
-} // namespace
+void write_down(int file, std::uint64_t at, std::string bytes) {
+  if (!the_disk.is_recording)
+    return;
+  std::array<char, 4096> path{};
+  const auto name = "/proc/self/fd/" + std::to_string(file);
+  if (::readlink(name.c_str(), path.data(), path.size() - 1) <= 0)
+    return;
+  const std::string_view written{path.data()};
+  if (!written.ends_with("/data.mdb") && !written.ends_with("/write_ahead.log"))
+    return;
+  const bool is_synced = (::fcntl(file, F_GETFL) & O_DSYNC) != 0;
+  const std::lock_guard hold{the_disk.mutex};
+  the_disk.events.push_back({path.data(), at, std::move(bytes), is_synced});
+}
 
-#define EXPORTED extern "C" __attribute__((visibility("default")))
-
-EXPORTED int fdatasync(int file) {
+int sync_with(long call, int file) {
   run_hook();
-  if (const int cause = fail_sync_with)
+  if (const int cause = the_disk.fail_sync_with)
     return errno = cause, -1;
-  const auto answer = ::syscall(SYS_fdatasync, file);
-  ++syncs;
+  const auto answer = ::syscall(call, file);
+  ++the_disk.syncs;
+  write_down(file, 0, {});
   return static_cast<int>(answer);
 }
 
+} // namespace
+} // namespace switchboard::store
+
+#define EXPORTED extern "C" __attribute__((visibility("default")))
+
+EXPORTED int fdatasync(int file) { return switchboard::store::sync_with(SYS_fdatasync, file); }
+EXPORTED int fsync(int file) { return switchboard::store::sync_with(SYS_fsync, file); }
+
 EXPORTED ssize_t pwrite(int file, const void* bytes, size_t size, off_t at) {
-  if (const int cause = fail_write_with)
+  if (const int cause = switchboard::store::the_disk.fail_write_with)
     return errno = cause, -1;
-  return ::syscall(SYS_pwrite64, file, bytes, size, at);
+  const auto done = ::syscall(SYS_pwrite64, file, bytes, size, at);
+  if (done > 0)
+    switchboard::store::write_down(file, static_cast<std::uint64_t>(at),
+                                   {static_cast<const char*>(bytes), static_cast<std::size_t>(done)});
+  return done;
 }
 
 EXPORTED ssize_t writev(int file, const iovec* parts, int count) {
-  if (const int cause = fail_write_with)
+  if (const int cause = switchboard::store::the_disk.fail_write_with)
     return errno = cause, -1;
-  return ::syscall(SYS_writev, file, parts, count);
+  const auto at = ::lseek(file, 0, SEEK_CUR);
+  const auto done = ::syscall(SYS_writev, file, parts, count);
+  if (done > 0 && at >= 0 && switchboard::store::the_disk.is_recording) {
+    std::string all;
+    for (int i = 0; i < count; ++i)
+      all.append(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
+    all.resize(static_cast<std::size_t>(done));
+    switchboard::store::write_down(file, static_cast<std::uint64_t>(at), std::move(all));
+  }
+  return done;
 }
 
 namespace switchboard::store {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -72,12 +105,18 @@ protected:
     how_.on_failure = [this](const error& why) { failures_.push_back(why); };
   }
   ~disk() override { mend(); }
-  static void mend() { fail_sync_with = fail_write_with = 0; }
+  static void mend() { the_disk.mend(); }
 
   static batch one_message(position at, std::string_view body) {
     batch made;
     made.put_message(1, at, text_message(body));
     return made;
+  }
+
+  /// Flushed, and out of the log: a visit sees to it.
+  static std::vector<std::string> bodies_of_flushed(environment& store) {
+    EXPECT_TRUE(store.flush());
+    return bodies(store, 1);
   }
 
   /// Everything that must hold once a store has failed.
@@ -105,21 +144,21 @@ TEST_F(disk, a_confirm_follows_a_sync_that_began_after_the_submit) {
   temporary_store store{how_};
   std::promise<void> in_sync, go_on;
   {
-    const std::lock_guard hold{hook_mutex};
-    before_sync = [&] {
+    const std::lock_guard hold{the_disk.mutex};
+    the_disk.before_sync = [&] {
       in_sync.set_value();
       go_on.get_future().wait();
     };
   }
-  const int syncs_before = syncs;
+  const int syncs_before = the_disk.syncs;
   std::atomic<int> first{-1}, second{-1};
-  store->submit(one_message(1, "first"), [&] { first = syncs - syncs_before; });
+  store->submit(one_message(1, "first"), [&] { first = the_disk.syncs - syncs_before; });
   if (in_sync.get_future().wait_for(std::chrono::seconds{60}) != std::future_status::ready) {
-    const std::lock_guard hold{hook_mutex};
-    before_sync = {};
+    const std::lock_guard hold{the_disk.mutex};
+    the_disk.before_sync = {};
     FAIL() << "nothing was synced";
   }
-  store->submit(one_message(2, "second"), [&] { second = syncs - syncs_before; }); // while the first one syncs
+  store->submit(one_message(2, "second"), [&] { second = the_disk.syncs - syncs_before; }); // while the first one syncs
   EXPECT_EQ(first, -1);
   go_on.set_value();
   ASSERT_TRUE(store->flush());
@@ -131,30 +170,121 @@ TEST_F(disk, a_failed_sync_confirms_nothing_ever_again) {
   temporary_store store{how_};
   bool confirmed = false;
   store->submit(one_message(1, "before"));
-  ASSERT_TRUE(store->flush());
+  ASSERT_THAT(bodies_of_flushed(*store), ElementsAre("before"));
   {
     held_writer held{*store};
-    fail_sync_with = EIO;
+    the_disk.fail_sync_with = EIO;
     for (position at = 2; at < 10; ++at)
       store->submit(one_message(at, "lost"), [&] { confirmed = true; });
   }
   expect_failed(store, "Input/output error");
   EXPECT_FALSE(confirmed);
-  store.reopen();
-  EXPECT_THAT(bodies(*store, 1), ElementsAre("before"));
+  store.reopen(); // what was written and not confirmed may be there, all of its group or nothing
+  EXPECT_THAT(bodies(*store, 1), ElementsAre("before", "lost", "lost", "lost", "lost", "lost", "lost", "lost", "lost"));
 }
 
 TEST_F(disk, a_full_disk_confirms_nothing_ever_again) {
   temporary_store store{how_};
   bool confirmed = false;
   store->submit(one_message(1, "before"));
-  ASSERT_TRUE(store->flush());
-  fail_write_with = ENOSPC;
+  ASSERT_THAT(bodies_of_flushed(*store), ElementsAre("before"));
+  the_disk.fail_write_with = ENOSPC;
   store->submit(one_message(2, std::string(100'000, 'x')), [&] { confirmed = true; });
   expect_failed(store, "No space left on device");
   EXPECT_FALSE(confirmed);
   store.reopen();
   EXPECT_THAT(bodies(*store, 1), ElementsAre("before"));
+}
+
+TEST_F(disk, a_full_disk_also_stops_a_group_that_is_too_large_for_the_log) {
+  temporary_store store{how_};
+  bool confirmed = false;
+  store->submit(one_message(1, "before"));
+  ASSERT_THAT(bodies_of_flushed(*store), ElementsAre("before"));
+  the_disk.fail_write_with = ENOSPC;
+  store->submit(one_message(2, std::string(5'000'000, 'x')), [&] { confirmed = true; });
+  expect_failed(store, "data.mdb: No space left on device");
+  EXPECT_FALSE(confirmed);
+  store.reopen();
+  EXPECT_THAT(bodies(*store, 1), ElementsAre("before"));
+}
+
+TEST_F(disk, what_was_logged_before_a_failure_is_there_after_the_restart) {
+  temporary_store store{how_};
+  batch what;
+  what.put_message(1, 1, text_message("logged"));
+  what.put_entity(an_entity("c1", 1, "answered"));
+  what.put_entity(an_entity("c2", 1));
+  what.delete_entity("call", "c2");
+  what.put_reply(a_reply("m1", 1000, "the call"));
+  store->submit(std::move(what));
+  ASSERT_TRUE(store->flush());
+  the_disk.fail_sync_with = EIO;
+  store->submit(one_message(2, "lost"));
+  ASSERT_FALSE(store->flush());
+  mend();
+  // Lookups go on; a visit that would miss something says why it can't begin.
+  EXPECT_EQ((*store->find_entity("call", "c1"))->state, "answered");
+  EXPECT_FALSE(*store->find_entity("call", "c2"));
+  EXPECT_EQ((*store->find_reply("bin-manager.call.request", "m1"))->bytes, "the call");
+  const auto visited = store->each_message(1, 0, [](auto&&) { return ADD_FAILURE(), true; });
+  ASSERT_FALSE(visited);
+  EXPECT_EQ(visited.error().what, store.path() + "/write_ahead.log: Input/output error");
+  EXPECT_EQ(timers(*store).size(), 0u);
+  store.reopen();
+  EXPECT_THAT(bodies(*store, 1), Contains("logged"));
+  EXPECT_THAT(entity_ids(*store), ElementsAre("c1"));
+}
+
+TEST_F(disk, a_failure_of_lmdb_behind_the_log_loses_nothing) {
+  temporary_store store{how_};
+  int confirmed = 0;
+  store->submit(one_message(1, "logged"), [&] { ++confirmed; });
+  ASSERT_TRUE(store->flush());
+  the_disk.fail_write_with = ENOSPC;
+  EXPECT_FALSE(store->each_message(1, 0, [](auto&&) { return true; })); // wants it in LMDB
+  const auto flushed = store->flush();
+  ASSERT_FALSE(flushed);
+  EXPECT_THAT(flushed.error().what, HasSubstr("data.mdb: No space left on device"));
+  store.close();
+  EXPECT_EQ(failures_.size(), 1u);
+  EXPECT_EQ(confirmed, 1);
+  mend();
+  store.reopen();
+  EXPECT_THAT(bodies(*store, 1), ElementsAre("logged"));
+}
+
+TEST_F(disk, a_visit_in_a_completion_that_fails_ends_the_store) {
+  temporary_store store{how_};
+  expected<void> visited;
+  store->submit(one_message(1, "logged"), [&] {
+    the_disk.fail_write_with = EIO;
+    visited = store->each_message(1, 0, [](auto&&) { return true; });
+    EXPECT_FALSE(store->each_message(1, 0, [](auto&&) { return true; }));
+  });
+  store->flush();
+  store.close();
+  ASSERT_FALSE(visited);
+  ASSERT_EQ(failures_.size(), 1u);
+  EXPECT_EQ(failures_[0], visited.error());
+  mend();
+  store.reopen();
+  EXPECT_THAT(bodies(*store, 1), ElementsAre("logged"));
+}
+
+TEST_F(disk, a_confirm_costs_one_sync) {
+  temporary_store store{how_};
+  store->submit(one_message(1, "the log grows"));
+  ASSERT_TRUE(store->flush());
+  const int before = the_disk.syncs;
+  for (position at = 2; at <= 21; ++at) {
+    store->submit(one_message(at, "x"));
+    ASSERT_TRUE(store->flush());
+    batch taken; // nobody waits for it, so it goes with the next one
+    taken.delete_message(1, at);
+    store->submit(std::move(taken));
+  }
+  EXPECT_LE(the_disk.syncs - before, 20 + 10) << "a slow machine may add some: company_wait, lump_age_max";
 }
 
 TEST_F(disk, a_full_map_says_which_limit_and_keeps_what_was_confirmed) {
@@ -177,7 +307,7 @@ TEST_F(disk, a_full_map_says_which_limit_and_keeps_what_was_confirmed) {
 
 TEST_F(disk, expiry_after_a_failure_blocks_nobody) {
   temporary_store store{how_};
-  fail_sync_with = EIO;
+  the_disk.fail_sync_with = EIO;
   store->submit(one_message(1, "x"));
   ASSERT_FALSE(store->flush());
   store->expire(at_ms(1), at_ms(1));

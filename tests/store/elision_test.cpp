@@ -12,9 +12,9 @@ namespace switchboard::store {
 namespace {
 
 std::vector<bool> skipped(const std::vector<batch>& batches) {
-  std::vector<const batch*> group;
+  std::vector<std::span<const batch::operation>> group;
   for (const auto& one : batches)
-    group.push_back(&one);
+    group.emplace_back(one.operations());
   return elide(group).skipped;
 }
 
@@ -179,11 +179,11 @@ TEST(elision, leaves_the_same_tables_as_doing_everything) {
     position next = 10;
     for (int group = 0; group < 5; ++group) {
       std::vector<batch> batches;
-      std::vector<const batch*> parts;
+      std::vector<std::span<const batch::operation>> parts;
       for (int i = 0; i < 4; ++i)
         batches.push_back(random_batch(dice, next));
       for (const auto& one : batches)
-        parts.push_back(&one);
+        parts.emplace_back(one.operations());
       const auto plan = elide(parts);
       std::size_t index = 0;
       for (const auto& one : batches)

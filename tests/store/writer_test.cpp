@@ -95,13 +95,24 @@ TEST(writer, a_message_taken_before_its_group_is_written_never_is) {
   EXPECT_THAT(bodies(*store, 1), ElementsAre("stays", "kept"));
 }
 
-TEST(writer, frees_messages_before_it_confirms_them) {
+TEST(writer, keeps_messages_no_longer_than_until_they_are_in_lmdb) {
+  temporary_store store;
+  const auto before = message::resident_bytes();
+  store->submit(one_message(1, 1, std::string(100'000, 'x')));
+  ASSERT_TRUE(store->flush());
+  EXPECT_GT(message::resident_bytes(), before); // in the log
+  ASSERT_TRUE(store->each_message(1, 0, [](stored_message&&) { return false; }));
+  EXPECT_EQ(message::resident_bytes(), before);
+}
+
+TEST(writer, a_large_group_goes_to_lmdb_at_once_and_frees_its_messages_before_it_is_confirmed) {
   temporary_store store;
   const auto before = message::resident_bytes();
   std::int64_t resident = -1;
-  store->submit(one_message(1, 1, std::string(100'000, 'x')), [&] { resident = message::resident_bytes(); });
+  store->submit(one_message(1, 1, std::string(5'000'000, 'x')), [&] { resident = message::resident_bytes(); });
   ASSERT_TRUE(store->flush());
   EXPECT_EQ(resident, before);
+  EXPECT_EQ(store->stats().checkpoints, 1u);
 }
 
 TEST(writer, a_completion_may_submit_more) {

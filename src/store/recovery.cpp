@@ -1,0 +1,56 @@
+#include "store/recovery.hpp"
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "store/applier.hpp"
+#include "store/log_record.hpp"
+
+namespace switchboard::store {
+
+namespace {
+
+error lost_groups(const write_ahead_log& log, const log_damage& damage, const std::string& copy) {
+  return {errc::corrupt, log.path() + ": groups " + std::to_string(damage.first) + " to " +
+                             std::to_string(damage.last) + " at byte " + std::to_string(damage.at) +
+                             " fail their check; what is left of them is in " + copy};
+}
+
+} // namespace
+
+expected<void> recover(lmdb_files& files, counters& numbers, write_ahead_log& log,
+                       const std::function<void(const error&)>& on_damage) {
+  const auto bytes = log.read();
+  if (!bytes)
+    return bytes.error();
+  const auto found = read_log(*bytes, numbers.log_seed(), numbers.applied());
+  if (found.is_ahead)
+    return error{errc::precondition_failed,
+                 log.path() + ": does not go on where data.mdb ends (group " + std::to_string(numbers.applied()) +
+                     "): they are not of the same moment. Without write_ahead.log the store opens as data.mdb has it"};
+  if (!found.damaged.empty()) {
+    const auto copy = log.keep_copy(numbers.applied());
+    if (!copy)
+      return copy.error();
+    for (const auto& one : found.damaged)
+      if (on_damage)
+        on_damage(lost_groups(log, one, *copy));
+  }
+  if (found.groups.empty())
+    return {};
+  std::vector<std::span<const batch::operation>> parts;
+  for (const auto& group : found.groups) {
+    parts.emplace_back(group.changes);
+    numbers.positions.skip_to(group.stamp.positions);
+    numbers.queue_numbers.skip_to(group.stamp.queue_numbers);
+  }
+  write_txn txn{files};
+  sealer seals;
+  apply(txn, seals, parts);
+  numbers.raise(txn, seals);
+  numbers.set_applied(txn, seals, found.groups.back().stamp.sequence);
+  return txn.commit();
+}
+
+} // namespace switchboard::store

@@ -1,0 +1,50 @@
+// The file of the write-ahead log: write_ahead.log in the store's directory. One append, one sync. When all of it
+// stands in LMDB it is written again from its beginning: its blocks stay the same, so a sync has no metadata of the
+// file system to write beside the data.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/expected.hpp"
+
+namespace switchboard::store {
+
+/// Of one thread at a time. Errors are errc::io_failed with the file and the cause; after one the log must not be used
+/// any more: nobody knows what the kernel has given up.
+class write_ahead_log {
+public:
+  /// Opens or creates. `bytes_max` is rounded up to whole pages.
+  static expected<write_ahead_log> open(const std::string& directory, std::uint64_t bytes_max, bool sync);
+  write_ahead_log(write_ahead_log&& other) noexcept;
+  write_ahead_log& operator=(write_ahead_log&&) = delete;
+  ~write_ahead_log();
+
+  const std::string& path() const noexcept { return path_; }
+  /// All bytes of the file.
+  expected<std::string> read() const;
+  /// Copies the file beside itself, for whoever wants to know what was in it; the copy's path.
+  expected<std::string> keep_copy(std::uint64_t number) const;
+
+  /// Bytes that one more record may have.
+  std::uint64_t room() const noexcept { return bytes_max_ - at_; }
+  /// Writes and syncs. Precondition: whole pages, no more than room().
+  expected<void> append(std::string_view record);
+  /// The next record goes to the beginning. Precondition: everything appended is in LMDB, and synced.
+  void rewind() noexcept { at_ = 0; }
+
+private:
+  write_ahead_log(int file, std::string path, std::uint64_t bytes_max, std::uint64_t size, bool sync) noexcept;
+  expected<void> write(std::string_view bytes, std::uint64_t at);
+  error failed() const;
+
+  int file_;
+  std::string path_;
+  std::uint64_t bytes_max_;
+  std::uint64_t size_;   // of the file
+  std::uint64_t at_ = 0; // where the next record goes
+  bool sync_;
+};
+
+} // namespace switchboard::store
