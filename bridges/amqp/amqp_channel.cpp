@@ -186,7 +186,7 @@ void channel::on_method(std::string_view payload) {
   auto decoded = decode_method(payload);
   if (!decoded)
     return decoded.error().code == errc::bad_format ? session_.fail(reply_code::frame_error, decoded.error().what, id)
-                                                    : session_.fail(reply_code::not_implemented, "unknown method", id);
+                                                    : session_.refuse_method(id);
   if (const auto* what = std::get_if<queue_declare>(&*decoded))
     declare_queue(*what);
   else if (const auto* what = std::get_if<queue_bind>(&*decoded))

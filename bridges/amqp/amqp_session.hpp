@@ -73,6 +73,8 @@ public:
 
   /// Ends the connection with an error close.
   void fail(reply_code code, std::string_view explanation, method_id fault = {});
+  /// A class or method that nobody knows: cuts the connection.
+  void refuse_method(method_id id);
   /// Hands over what has been published so far; before anything whose effect must come after it.
   void flush_publishes();
   /// After each publish that the publisher has taken.
@@ -172,6 +174,7 @@ private:
   void finish_confirms();
   void grant_back();
   void end();
+  void cut();
 
   /// Keeps the actor alive while the event loop holds one of our handlers.
   auto self() { return caf::strong_actor_ptr{ctrl()}; }

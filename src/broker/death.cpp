@@ -78,7 +78,10 @@ void add_death(field_table& headers, const message& what, death why, std::string
     count_up(std::get<field_table>(same->value));
     std::rotate(deaths.begin(), same, same + 1);
   }
+  if (before)
+    std::get<field_table>(deaths.front().value).sort();
   headers.set(std::string{deaths_header}, std::move(deaths));
+  headers.sort();
 }
 
 } // namespace
@@ -130,6 +133,7 @@ message_ptr count_delivery(const message& what, std::uint64_t returns) {
   if (!properties.headers)
     properties.headers.emplace();
   properties.headers->set("x-delivery-count", static_cast<std::int64_t>(returns));
+  properties.headers->sort();
   return make_message(what.exchange(), what.routing_key(), encode_properties(properties), what.body(),
                       what.persistent());
 }
