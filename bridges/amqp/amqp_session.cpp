@@ -764,16 +764,17 @@ void session::finish_confirms() {
     resume();
 }
 
-void session::settle(consumer& from, broker::delivery_number first, broker::delivery_number last,
-                     broker::verdict what) {
+void session::settle(consumer& from, broker::delivery_number first, broker::delivery_number last, broker::verdict what,
+                     bool more) {
   if (!settles_.empty()) {
     auto& before = settles_.back().what;
     if (before.key == from.key && before.what == what && before.last + 1 == first) {
       before.last = last;
+      before.more = more;
       return;
     }
   }
-  settles_.push_back({from.queue->actor, {id(), from.key, first, last, what}});
+  settles_.push_back({from.queue->actor, {id(), from.key, first, last, what, more}});
 }
 
 void session::flush_settles() {

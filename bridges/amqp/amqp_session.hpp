@@ -82,7 +82,8 @@ public:
   /// What was published since the last flush ends a transaction: tx.commit-ok once all of it is where it belongs.
   void note_commit(std::uint16_t channel);
   /// Collects acks; neighbours merge, one message per range at the end of the read.
-  void settle(consumer& from, broker::delivery_number first, broker::delivery_number last, broker::verdict what);
+  void settle(consumer& from, broker::delivery_number first, broker::delivery_number last, broker::verdict what,
+              bool more = false);
   void flush_settles();
   consumer& add_consumer(std::uint16_t channel, std::string tag, broker::queue_ptr queue, bool no_ack);
   void remove_consumer(consumer& gone);

@@ -110,7 +110,8 @@ message_ptr make_dead_letter(const message& what, death why, std::string_view qu
     properties.headers->erase(copy_header);
   properties.expiration.reset();
   const std::string_view key = routing_key ? std::string_view{*routing_key} : what.routing_key();
-  return make_message(exchange, key.substr(0, 255), encode_properties(properties), what.body(), what.persistent());
+  return make_message(exchange, key.substr(0, 255), encode_properties(properties), what.body(), what.persistent(),
+                      routing_key ? std::string_view{} : what.hidden_keys());
 }
 
 bool closes_circle(const message& dead_letter, std::string_view queue) {
@@ -135,7 +136,7 @@ message_ptr count_delivery(const message& what, std::uint64_t returns) {
   properties.headers->set("x-delivery-count", static_cast<std::int64_t>(returns));
   properties.headers->sort();
   return make_message(what.exchange(), what.routing_key(), encode_properties(properties), what.body(),
-                      what.persistent());
+                      what.persistent(), what.hidden_keys());
 }
 
 } // namespace switchboard::broker

@@ -10,6 +10,7 @@
 
 #include "broker/amqp_reply.hpp"
 #include "broker/exchange_bindings.hpp"
+#include "broker/queue_arguments.hpp"
 #include "broker/topology_terms.hpp"
 
 namespace switchboard::broker {
@@ -173,7 +174,6 @@ complaint check_not_negative(const field_value& value, const field_table&) {
 }
 
 complaint check_milliseconds(const field_value& value, const field_table& all) {
-  constexpr std::int64_t ten_years_ms = 315'360'000'000;
   if (auto wrong = check_not_negative(value, all); !wrong.empty())
     return wrong;
   return *integer_of(value) > ten_years_ms ? about("value_too_large", value) : "";
