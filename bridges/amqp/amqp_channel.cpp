@@ -596,17 +596,16 @@ void channel::consume(const basic_consume& what) {
   if (!permit(action::read, queue_word, queue, basic_consume::id))
     return;
   std::int32_t priority = 0;
+  std::string wrong_priority;
   const auto arguments = decode_fields(what.arguments);
   if (!arguments)
     return session_.fail(reply_code::syntax_error, arguments.error().what, basic_consume::id);
   if (const auto* given = arguments->find("x-priority")) {
     const auto number = given->as_integer();
+    priority = static_cast<std::int32_t>(std::clamp<std::int64_t>(number.value_or(0), INT32_MIN, INT32_MAX));
     if (!number)
-      return fail(reply_code::precondition_failed,
-                  "invalid arg 'x-priority' for " + named("queue", queue) + ": \"expected integer, got " +
-                      std::string{given->type_name()} + "\"",
-                  basic_consume::id);
-    priority = static_cast<std::int32_t>(std::clamp<std::int64_t>(*number, INT32_MIN, INT32_MAX));
+      wrong_priority = "invalid arg 'x-priority' for " + named("queue", queue) + ": \"expected integer, got " +
+                       std::string{given->type_name()} + "\"";
   }
   // The views end with this frame, the answer comes later.
   struct wish {
@@ -616,7 +615,9 @@ void channel::consume(const basic_consume& what) {
   wish wanted{std::string{what.consumer_tag}, what.no_ack, what.exclusive, what.no_wait};
   session_.ask<broker::queue_ok>(
       session_.broker()->topology(), broker::find_queue{queue, session_.owner()},
-      [this, wanted, priority](broker::queue_ok& found) {
+      [this, wanted, priority, wrong_priority](broker::queue_ok& found) {
+        if (!wrong_priority.empty()) // of a queue that is there (RabbitMQ)
+          return fail(reply_code::precondition_failed, wrong_priority, basic_consume::id);
         basic_consume again;
         again.consumer_tag = wanted.tag;
         again.no_ack = wanted.no_ack;

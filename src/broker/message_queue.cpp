@@ -75,7 +75,9 @@ std::uint32_t message_queue::reported_consumers() const noexcept {
   return count;
 }
 
-bool message_queue::may_add(bool exclusive) const noexcept { return !exclusive_ && (!exclusive || active_ == 0); }
+bool message_queue::may_add(bool exclusive) const noexcept {
+  return !exclusive_ && (!exclusive || (active_ == 0 && !how_.single_active_consumer));
+}
 
 message_queue::consumer_id message_queue::add(consumer_options options) {
   auto made = std::make_unique<consumer>();

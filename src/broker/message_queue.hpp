@@ -54,7 +54,8 @@ public:
   /// As enqueue, of what the log held at the start: it was taken once, so it is never refused.
   void restore(queued item, instant now);
 
-  /// False if exclusive use forbids it: somebody has it exclusively, or `exclusive` is asked for while others consume.
+  /// False if exclusive use forbids it: somebody has it exclusively, or `exclusive` is asked for while others consume
+  /// or where one at a time does anyway.
   bool may_add(bool exclusive) const noexcept;
   /// Precondition: may_add(options.exclusive) unless passive.
   consumer_id add(consumer_options options);

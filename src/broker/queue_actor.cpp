@@ -67,7 +67,7 @@ public:
         [this](start_consumer& what) -> caf::result<consume_ok> { return on_consume(what); },
         [this](const cancel_consumer& what) -> cancel_ok { return on_cancel(what); },
         [this](const release_consumer& what) { on_release(what.consumer.id(), what.key, what.more); },
-        [this](const get& what) -> got { return on_get(what); },
+        [this](const get& what) -> caf::result<got> { return on_get(what); },
         [this](const purge&) -> purged { return on_purge(); },
         [this](const inspect_queue& what) -> queue_status {
           if (what.used)
@@ -184,7 +184,11 @@ private:
     after_leave(last);
   }
 
-  got on_get(const get& what) {
+  caf::result<got> on_get(const get& what) {
+    if (queue_.how().counts_deliveries && queue_.how().single_active_consumer)
+      return to_caf(resource_locked("cannot obtain access to locked " + named("queue", setup_.spec.name, setup_.vhost) +
+                                    ". basic.get operations are not supported by quorum queues with single active "
+                                    "consumer"));
     touch();
     queue_.expire(now(), done_);
     auto* who = find(what.consumer.id(), what.key);
@@ -199,6 +203,7 @@ private:
       if (queue_.how().counts_deliveries && !answer.item.redelivered) // RabbitMQ: a get shows it from the first time on
         answer.item.message = count_delivery(*answer.item.message, 0);
     }
+    queue_.expire(now(), done_); // what stood behind it is not counted if its time is over
     answer.remaining = queue_.ready();
     after_change();
     return answer;

@@ -418,6 +418,13 @@ expected<void> check_new_queue(const queue_spec& spec, std::string_view vhost) {
   return check_properties(type, spec, thing);
 }
 
+expected<void> check_deletable(const queue_spec& spec, bool if_unused, bool if_empty, std::string_view vhost) {
+  if (type_of(spec.arguments).word != "quorum" || (!if_unused && !if_empty))
+    return {};
+  return not_implemented("cannot delete " + named("queue", spec.name, vhost) + ". queue.delete operations with " +
+                         (if_unused ? "if-unused" : "if-empty") + " flag set are not supported by quorum queues");
+}
+
 expected<void> check_same_queue(const queue_spec& current, const queue_spec& wanted, std::string_view vhost) {
   const auto thing = named("queue", current.name, vhost);
   if (auto same = check_same_flag("durable", thing, current.durable, wanted.durable); !same)

@@ -237,7 +237,8 @@ class Maker:
             elif change == 3 and how["arguments"]:
                 how["arguments"].pop(self.dice.randrange(len(how["arguments"])))
             elif change == 4:
-                how["arguments"].append(self.one(BAD_ARGUMENTS))
+                bad = self.one(BAD_ARGUMENTS)  # in place of one of its name: of two, RabbitMQ takes the first and we the last
+                how["arguments"] = [each for each in how["arguments"] if each[0] != bad[0]] + [bad]
             if change and any(each[0] == "x-queue-type" for each in how["arguments"]) != self.quorum and self.quorum:
                 return
             self.add("queue.declare", **{"with": how})
@@ -500,7 +501,8 @@ class Maker:
             ("queue.declare", {"queue": none, "passive": True}),
             ("queue.declare", {"queue": "", "passive": True}),
             ("queue.declare", {"queue": self.prefix + "bad", "arguments": [self.one(BAD_ARGUMENTS)]}),
-            ("queue.declare", {"queue": self.prefix + "bad", "arguments": self.dice.sample(BAD_ARGUMENTS, 2)}),
+            ("queue.declare", {"queue": self.prefix + "bad",
+                               "arguments": list({each[0]: each for each in self.dice.sample(BAD_ARGUMENTS, 3)}.values())}),
             ("queue.declare", {"queue": self.prefix + "bad", "durable": self.chance(0.5), "exclusive": self.chance(0.3),
                                "auto_delete": self.chance(0.3),
                                "arguments": [["x-queue-type", ["S", "quorum"]], self.one(QUORUM_ARGUMENTS)]}),

@@ -6,11 +6,12 @@ lasting disagreement is one. What is compared: replies, errors by code and text,
 with everything in them, returns, confirms, server-sent cancels, what is unacknowledged, and the counts of each queue.
 """
 
+import os
 import time
 
 from side import SYNCHRONOUS
 
-AGREE_S = 6
+AGREE_S = float(os.environ.get("DIFFERENTIAL_AGREE_S", "6"))
 ANSWER_S = 20
 
 
