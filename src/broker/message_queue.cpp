@@ -197,9 +197,9 @@ std::uint64_t message_queue::purge(std::vector<position>& done) {
 }
 
 void message_queue::expire(instant now, std::vector<position>& done) {
-  for (auto& ready : ready_)
-    while (!ready.empty() && ready.front().expires != instant{} && ready.front().expires <= now)
-      leave(pop(ready), death::expired, done);
+  for (auto ready = ready_.rbegin(); ready != ready_.rend(); ++ready)
+    while (!ready->empty() && ready->front().expires != instant{} && ready->front().expires <= now)
+      leave(pop(*ready), death::expired, done);
 }
 
 std::optional<message_queue::instant> message_queue::next_expiry() const {
@@ -231,13 +231,18 @@ void message_queue::leave(entry item, death why, std::vector<position>& done) {
     done.push_back(item.at);
 }
 
-/// The one that waits longest.
+/// Of those of the highest priority the one that waits longest.
 void message_queue::choose_single() {
-  single_ = 0;
-  for (const auto& [id, who] : consumers_)
-    if (!who->stopped && !who->options.passive && (single_ == 0 || id < single_))
-      single_ = id;
-  if (single_ != 0)
+  const consumer* next = nullptr;
+  for (const auto& [id, who] : consumers_) {
+    if (who->stopped || who->options.passive)
+      continue;
+    if (!next || who->options.priority > next->options.priority ||
+        (who->options.priority == next->options.priority && id < next->id))
+      next = who.get();
+  }
+  single_ = next ? next->id : 0;
+  if (next)
     make_wait(*consumers_.at(single_));
 }
 

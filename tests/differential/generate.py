@@ -46,7 +46,7 @@ class Maker:
         themes = list(THEMES)
         self.theme = self.dice.choices(themes, [WEIGHTS.get(theme, 10) for theme in themes])[0]
         self.links = 2 if self.theme in ("consumers", "errors", "mixed") and self.chance(0.6) else 1
-        # Global prefetch: RabbitMQ wakes a channel's queues in random order, so with it there is one queue.
+        self.limited = False
         self.one_queue = self.theme in ("acks", "consumers") and self.chance(0.4)
         # A channel that opened a transaction or confirms stays what it is; several give each its chance.
         self.channels = self.dice.randint(1, 3)
@@ -405,12 +405,18 @@ class Maker:
     # -- consumers ----------------------------------------------------------------------------------------------------------------
 
     def qos(self):
-        if self.one_queue and self.chance(0.4):
-            # RabbitMQ lets a channel's consumers wait in an order of their own under a global prefetch.
-            how = {"prefetch_count": self.dice.randint(0, 3), "global": True}
-        else:
-            how = {"prefetch_count": self.dice.randint(0, 3)}
-        self.add("basic.qos", moves=True, **{"with": how})
+        if self.one_queue and self.queues and not self.limited and self.chance(0.5):
+            return self.consume_limited()
+        self.add("basic.qos", moves=True, **{"with": {"prefetch_count": self.dice.randint(0, 3)}})
+
+    def consume_limited(self):
+        """One consumer on a channel of its own with a prefetch for the whole channel: what more of them share is a difference
+        of ours (docs/amqp.md)."""
+        self.limited = True
+        at = {"link": 1, "channel": 9}
+        self.add("basic.qos", at, **{"with": {"prefetch_count": self.dice.randint(1, 3), "global": True}})
+        self.add("basic.consume", at, moves=True, **{"with": {"queue": self.one(self.queues), "consumer_tag": "limited"}})
+        self.takers += [at, at]
 
     def consume(self):
         everywhere = [*self.queues, *getattr(self, "sinks", [])]
@@ -456,7 +462,12 @@ class Maker:
         self.add("close channel", moves=True)
 
     def hang_up(self):
-        self.add("hang up", {"link": self.dice.randint(1, self.links), "channel": 0}, moves=True, politely=True)
+        """Channel by channel first: RabbitMQ ends those of a connection all at once, and what one gives back another that is
+        about to end may still take."""
+        link = self.dice.randint(1, self.links)
+        for channel in range(2, self.channels + 1):
+            self.add("close channel", {"link": link, "channel": channel}, moves=True)
+        self.add("hang up", {"link": link, "channel": 0}, moves=True, politely=True)
 
     # -- modes ----------------------------------------------------------------------------------------------------------------------
 
