@@ -1,11 +1,12 @@
 #include "bridges/amqp/amqp_channel.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <functional>
 
 #include "base/ids.hpp"
 #include "bridges/amqp/amqp_session.hpp"
 #include "broker/amqp_reply.hpp"
+#include "broker/queue_arguments.hpp"
 #include "broker/routing_keys.hpp"
 #include "messages/properties.hpp"
 
@@ -40,9 +41,6 @@ named_error split(const error& why) {
     text.remove_prefix(prefix.size() + 3);
   return {code, text};
 }
-
-/// Acknowledgements within a transaction that settle nothing new before the client is told off.
-constexpr std::size_t repeated_acks_max = 16;
 
 } // namespace
 
@@ -100,29 +98,36 @@ void channel::release() {
   transaction_.reset();
   assembly_ = assembly::idle;
   parked_.clear();
-  const auto forget = [&](consumer* gone) {
-    if (!gone->reply_name.empty())
-      session_.broker()->replies().remove(gone->reply_name);
-    if (gone->queue)
-      session_.send(gone->queue->actor, broker::release_consumer{caf::actor_cast<caf::actor>(&session_), gone->key});
-    session_.remove_consumer(*gone);
-  };
   // Cancelled consumers whose messages are still out stand in no map any more, but in the unacked list.
   settled_.clear();
+  unacked_.give_back_held();
   unacked_.take_all(settled_);
-  std::vector<consumer*> cancelled;
+  std::vector<consumer*> all;
   for (const auto& range : settled_)
-    if (range.from->cancelled && std::find(cancelled.begin(), cancelled.end(), range.from) == cancelled.end())
-      cancelled.push_back(range.from);
+    if (range.from->cancelled && std::find(all.begin(), all.end(), range.from) == all.end())
+      all.push_back(range.from);
   settled_.clear();
-  for (auto* gone : cancelled)
-    forget(gone);
   for (auto& [tag, gone] : tags_)
-    forget(gone);
+    all.push_back(gone);
   for (auto& [number, gone] : getters_)
-    forget(gone);
+    all.push_back(gone);
   tags_.clear();
   getters_.clear();
+  // A queue hands out what came back only once all its consumers here are gone.
+  std::stable_sort(all.begin(), all.end(), [](const consumer* left, const consumer* right) {
+    return std::less<>{}(left->queue.get(), right->queue.get());
+  });
+  for (auto at = all.begin(); at != all.end(); ++at) {
+    auto& gone = **at;
+    if (!gone.reply_name.empty())
+      session_.broker()->replies().remove(gone.reply_name);
+    const bool more = at + 1 != all.end() && (*(at + 1))->queue == gone.queue;
+    if (gone.queue)
+      session_.send(gone.queue->actor,
+                    broker::release_consumer{caf::actor_cast<caf::actor>(&session_), gone.key, more});
+  }
+  for (auto* gone : all)
+    session_.remove_consumer(*gone);
 }
 
 runtime::channel_report channel::report() const {
@@ -186,7 +191,7 @@ void channel::on_method(std::string_view payload) {
   auto decoded = decode_method(payload);
   if (!decoded)
     return decoded.error().code == errc::bad_format ? session_.fail(reply_code::frame_error, decoded.error().what, id)
-                                                    : session_.fail(reply_code::not_implemented, "unknown method", id);
+                                                    : session_.refuse_method(id);
   if (const auto* what = std::get_if<queue_declare>(&*decoded))
     declare_queue(*what);
   else if (const auto* what = std::get_if<queue_bind>(&*decoded))
@@ -309,30 +314,21 @@ bool channel::check_properties(const std::string_view properties, std::string& r
     session_.fail(reply_code::syntax_error, glance.error().what, basic_publish::id);
     return false;
   }
-  if (glance->has_user_id && glance->user_id != session_.user()) {
-    fail(reply_code::precondition_failed,
-         "user_id property set to '" + std::string{glance->user_id} + "' but authenticated user was '" +
-             session_.user() + "'",
-         basic_publish::id);
+  const auto refuse = [this](const error& why) {
+    if (check_exchange()) // RabbitMQ looks at it first
+      fail(why, basic_publish::id);
     return false;
-  }
-  if (glance->has_expiration) {
-    const auto text = glance->expiration;
-    std::int64_t value = 0;
-    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-    const bool whole = problem == std::errc{} && end == text.data() + text.size();
-    if (!whole || value < 0) {
-      fail(reply_code::precondition_failed,
-           "invalid expiration '" + std::string{text} +
-               "': " + (whole ? "{value_negative," + std::string{text} + "}" : std::string{"no_integer"}),
-           basic_publish::id);
-      return false;
-    }
-  }
-  if (auto good = broker::check_copy_keys(glance->headers); !good) {
-    fail(good.error(), basic_publish::id);
-    return false;
-  }
+  };
+  if (glance->has_user_id && glance->user_id != session_.user())
+    return refuse(broker::precondition_failed("user_id property set to '" + std::string{glance->user_id} +
+                                              "' but authenticated user was '" + session_.user() + "'"));
+  if (glance->has_expiration)
+    if (auto life = broker::read_expiration(glance->expiration); !life)
+      return refuse(life.error());
+  if (const auto mode = glance->delivery_mode; mode != 1 && mode != 2)
+    return refuse(broker::precondition_failed("invalid message: {delivery_mode_unknown," + std::to_string(mode) + "}"));
+  if (auto good = broker::check_copy_keys(glance->headers); !good)
+    return refuse(good.error());
   if (glance->reply_to == broker::reply_to_name) {
     const consumer* replies = nullptr;
     for (const auto& [tag, at] : tags_)
@@ -379,15 +375,22 @@ void channel::finish_publish() {
     publish(what, mandatory_);
     return;
   }
-  std::vector<const broker::endpoint*> ignored;
-  const auto routes = session_.broker()->routes();
-  if (const auto found = routes->route(exchange_, routing_key_, {}, ignored);
-      !exchange_.empty() && found != broker::routing_table::result::found)
-    return refuse_publish(found == broker::routing_table::result::internal);
+  if (!check_exchange())
+    return;
   // Until the commit it counts as a body under way, which is bounded.
   if (!session_.claim_body(what->footprint()))
     return session_.fail(reply_code::resource_error, "too many message bodies under way at once", basic_publish::id);
   transaction_->publishes.push_back({std::move(what), mandatory_});
+}
+
+/// Whether what is being published may go to its exchange; else the channel fails.
+bool channel::check_exchange() {
+  std::vector<const broker::endpoint*> ignored;
+  const auto found = session_.broker()->routes()->route(exchange_, routing_key_, {}, ignored);
+  if (found == broker::routing_table::result::found)
+    return true;
+  refuse_publish(found == broker::routing_table::result::internal);
+  return false;
 }
 
 void channel::publish(const message_ptr& what, bool mandatory) {
@@ -398,9 +401,11 @@ void channel::publish(const message_ptr& what, bool mandatory) {
       refuse_publish(fate == broker::routed::internal);
     return;
   }
-  if (fate == broker::routed::unroutable && mandatory)
+  if (mandatory && fate != broker::routed::queued) {
+    const auto shown = broker::without_blind_copies(what);
     append_return(session_.out(), number_, reply_code::no_route,
-                  {what->exchange(), what->routing_key(), what->properties(), what->body()}, session_.frame_max());
+                  {shown->exchange(), shown->routing_key(), shown->properties(), shown->body()}, session_.frame_max());
+  }
   publish_number_ += confirm_;
   session_.note_publish(number_);
 }
@@ -443,16 +448,13 @@ void channel::commit() {
   auto done = std::exchange(*transaction_, {});
   for (const auto& each : done.publishes)
     session_.give_back_body(each.what->footprint());
-  for (const auto& each : done.settles) { // first: one that fails leaves nothing published
-    settle(each.tag, each.multiple, each.what, each.fault);
-    if (closing_)
-      return;
-  }
   for (const auto& each : done.publishes)
     publish(each.what, each.mandatory);
-  session_.flush_settles();
   session_.note_commit(number_);
-  session_.flush_publishes();
+  session_.flush_publishes(); // before what is settled makes room or comes back (RabbitMQ)
+  settled_.clear();
+  unacked_.take_held(settled_, [&](std::uint32_t number) { send_settled(done.settles[number - 1]); });
+  session_.flush_settles();
 }
 
 /// Deliveries acknowledged within are the client's to acknowledge once more; they are not sent again.
@@ -462,6 +464,7 @@ void channel::rollback(method_id fault) {
   for (const auto& each : transaction_->publishes)
     session_.give_back_body(each.what->footprint());
   *transaction_ = {};
+  unacked_.give_back_held();
   append_method(session_.out(), number_, tx_rollback_ok{});
 }
 
@@ -522,15 +525,11 @@ void channel::on_direct_reply(consumer& to, const std::vector<message_ptr>& mess
 void channel::on_ack(std::uint64_t tag, bool multiple, verdict what, method_id fault) {
   if (!transaction_)
     return settle(tag, multiple, what, fault);
-  // All that is out now, not what will be at the commit.
-  if (tag == 0 && multiple && unacked_.size() == 0)
-    return;
-  if (tag == 0 && multiple)
-    tag = unacked_.last_tag();
-  // Each acknowledges something that no earlier one did, so there are hardly more of them than deliveries.
-  if (!unacked_.knows(tag, multiple) || transaction_->settles.size() > unacked_.size() + repeated_acks_max)
+  if (!unacked_.hold(tag, multiple, static_cast<std::uint32_t>(transaction_->settles.size() + 1)))
     return fail(reply_code::precondition_failed, "unknown delivery tag " + std::to_string(tag), fault);
-  transaction_->settles.push_back({tag, multiple, what, fault});
+  // Of each other one at least one delivery is held, so there are not more of these than of those.
+  if (unacked_.last_held() == transaction_->settles.size() + 1)
+    transaction_->settles.push_back(what);
 }
 
 void channel::settle(std::uint64_t tag, bool multiple, verdict what, method_id fault) {
@@ -540,10 +539,14 @@ void channel::settle(std::uint64_t tag, bool multiple, verdict what, method_id f
   send_settled(what);
 }
 
+/// All of one queue that one method settles are settled before that queue hands anything out.
 void channel::send_settled(verdict what) {
-  for (const auto& range : settled_) {
+  for (auto at = settled_.begin(); at != settled_.end(); ++at) {
+    const auto& range = *at;
     auto& from = *range.from;
-    session_.settle(from, range.first, range.last, what);
+    const bool more =
+        std::any_of(at + 1, settled_.end(), [&](const auto& later) { return later.from->queue == from.queue; });
+    session_.settle(from, range.first, range.last, what, more);
     from.out -= range.last - range.first + 1;
     if (from.cancelled && from.out == 0) {
       session_.flush_settles();
@@ -581,28 +584,28 @@ consumer* channel::find_tag(std::string_view tag) {
 }
 
 void channel::consume(const basic_consume& what) {
-  if (find_tag(what.consumer_tag))
+  auto* same_tag = find_tag(what.consumer_tag);
+  if (what.queue == broker::reply_to_name && (!same_tag || !same_tag->reply_name.empty()))
+    return consume_replies(what);
+  if (same_tag)
     return session_.fail(reply_code::not_allowed,
                          "attempt to reuse consumer tag '" + std::string{what.consumer_tag} + "'", basic_consume::id);
-  if (what.queue == broker::reply_to_name)
-    return consume_replies(what);
   std::string queue;
   if (!resolve_queue(what.queue, queue, basic_consume::id))
     return;
   if (!permit(action::read, queue_word, queue, basic_consume::id))
     return;
   std::int32_t priority = 0;
+  std::string wrong_priority;
   const auto arguments = decode_fields(what.arguments);
   if (!arguments)
     return session_.fail(reply_code::syntax_error, arguments.error().what, basic_consume::id);
   if (const auto* given = arguments->find("x-priority")) {
     const auto number = given->as_integer();
+    priority = static_cast<std::int32_t>(std::clamp<std::int64_t>(number.value_or(0), INT32_MIN, INT32_MAX));
     if (!number)
-      return fail(reply_code::precondition_failed,
-                  "invalid arg 'x-priority' for " + named("queue", queue) + ": \"expected integer, got " +
-                      std::string{given->type_name()} + "\"",
-                  basic_consume::id);
-    priority = static_cast<std::int32_t>(std::clamp<std::int64_t>(*number, INT32_MIN, INT32_MAX));
+      wrong_priority = "invalid arg 'x-priority' for " + named("queue", queue) + ": \"expected integer, got " +
+                       std::string{given->type_name()} + "\"";
   }
   // The views end with this frame, the answer comes later.
   struct wish {
@@ -612,7 +615,9 @@ void channel::consume(const basic_consume& what) {
   wish wanted{std::string{what.consumer_tag}, what.no_ack, what.exclusive, what.no_wait};
   session_.ask<broker::queue_ok>(
       session_.broker()->topology(), broker::find_queue{queue, session_.owner()},
-      [this, wanted, priority](broker::queue_ok& found) {
+      [this, wanted, priority, wrong_priority](broker::queue_ok& found) {
+        if (!wrong_priority.empty()) // of a queue that is there (RabbitMQ)
+          return fail(reply_code::precondition_failed, wrong_priority, basic_consume::id);
         basic_consume again;
         again.consumer_tag = wanted.tag;
         again.no_ack = wanted.no_ack;
@@ -659,11 +664,11 @@ void channel::start_consumer(const basic_consume& what, broker::queue_ptr queue,
 }
 
 void channel::consume_replies(const basic_consume& what) {
-  if (!what.no_ack)
-    return fail(reply_code::precondition_failed, "reply consumer cannot acknowledge", basic_consume::id);
   for (const auto& [tag, at] : tags_)
     if (!at->reply_name.empty())
       return fail(reply_code::precondition_failed, "reply consumer already set", basic_consume::id);
+  if (!what.no_ack)
+    return fail(reply_code::precondition_failed, "reply consumer cannot acknowledge", basic_consume::id);
   std::string tag{what.consumer_tag};
   if (tag.empty())
     tag = "amq.ctag-" + make_uuid();

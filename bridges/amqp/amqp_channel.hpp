@@ -79,6 +79,7 @@ private:
   void on_publish(std::string_view payload);
   void finish_publish();
   void publish(const message_ptr& what, bool mandatory);
+  bool check_exchange();
   void refuse_publish(bool internal);
   void settle(std::uint64_t tag, bool multiple, broker::verdict what, method_id fault);
   bool check_properties(const std::string_view properties, std::string& rewritten);
@@ -130,14 +131,8 @@ private:
       message_ptr what;
       bool mandatory;
     };
-    struct settle {
-      std::uint64_t tag;
-      bool multiple;
-      broker::verdict what;
-      method_id fault;
-    };
     std::vector<publish> publishes;
-    std::vector<settle> settles;
+    std::vector<broker::verdict> settles; ///< of the deliveries held under its place, from 1 (amqp_unacked.hpp)
   };
   std::optional<transaction> transaction_;
   std::uint32_t prefetch_ = 0;        ///< for consumers to come (basic.qos global=false)

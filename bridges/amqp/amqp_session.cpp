@@ -274,8 +274,7 @@ void session::process(std::string_view bytes) {
     if (frame.failed()) {
       fail(reply_code::frame_error, frame_error_text(frame, rest, frame_max_));
       if (frame.stream_lost()) {
-        at = bytes.size();
-        linger_then_close();
+        at = bytes.size(); // what comes until the client's close-ok, or until it is not waited for, is looked at afresh
         break;
       }
     } else {
@@ -400,6 +399,14 @@ void session::end() {
   caf::anon_send(caf::actor_cast<caf::actor>(self()), session_over{});
 }
 
+/// Ends without a word, so that the peer sees a reset and not an end of file: RabbitMQ's way with who may not even be
+/// told why.
+void session::cut() {
+  boost::system::error_code ignored;
+  socket_.set_option(asio::socket_base::linger{true, 0}, ignored);
+  end();
+}
+
 void session::close_socket() {
   phase_ = phase::closed;
   boost::system::error_code ignored;
@@ -466,7 +473,7 @@ void session::on_frame(const frame_result& frame) {
 }
 
 void session::open_channel(std::uint16_t number, method_id fault) {
-  if (number > channel_max_ || channels_.size() >= channel_max_)
+  if (channels_.size() >= channel_max_) // how many, whatever their numbers (RabbitMQ)
     return fail(reply_code::not_allowed,
                 "number of channels opened (" + std::to_string(channels_.size()) +
                     ") has reached the negotiated channel_max (" + std::to_string(channel_max_) + ")",
@@ -510,8 +517,7 @@ void session::on_connection_method(std::string_view payload) {
   if (!decoded) {
     if (decoded.error().code == errc::bad_format)
       return fail(reply_code::frame_error, decoded.error().what, id);
-    runtime::log::info("amqp_unknown_method", {{"peer", peer_}, {"class", id.class_id}, {"method", id.number}});
-    return end(); // as RabbitMQ does: the stream makes no sense
+    return refuse_method(id);
   }
   if (const auto* what = std::get_if<connection_start_ok>(&*decoded); what && phase_ == phase::start)
     return on_start_ok(*what);
@@ -526,6 +532,12 @@ void session::on_connection_method(std::string_view payload) {
   if (phase_ == phase::running)
     return fail(reply_code::channel_error, "unexpected method in connection state running", id);
   fail(reply_code::command_invalid, "unexpected method before connection.open", id);
+}
+
+/// What class or method that would be nobody knows: the stream makes no sense (RabbitMQ).
+void session::refuse_method(method_id id) {
+  runtime::log::info("amqp_unknown_method", {{"peer", peer_}, {"class", id.class_id}, {"method", id.number}});
+  cut();
 }
 
 void session::send_start() {
@@ -557,7 +569,7 @@ void session::on_start_ok(const connection_start_ok& what) {
   const auto given = parse_credentials(what.mechanism, what.response);
   if (!given && given.error().code == errc::not_implemented) {
     runtime::log::info("amqp_refused", {{"peer", peer_}, {"reason", "unknown mechanism"}});
-    return end();
+    return cut();
   }
   // One answer for all that may be wrong.
   const bool from_here = given && (loopback_peer_ || given->user != how_.loopback_user);
@@ -585,7 +597,7 @@ void session::refuse_login(std::string_view mechanism) {
   node_.metrics.connections_refused.Add({{"bridge", "amqp"}, {"reason", "login"}}).Increment();
   runtime::log::warning("amqp_login_refused", {{"peer", peer_}, {"mechanism", mechanism}});
   if (!close_notify_)
-    return end();
+    return cut();
   append_connection_close(out_, reply_code::access_refused,
                           "Login was refused using authentication mechanism " + std::string{mechanism} +
                               ". For details see the broker logfile.");
@@ -599,7 +611,7 @@ void session::on_tune_ok(const connection_tune_ok& what) {
       what.channel_max > how_.channel_max) {
     runtime::log::warning("amqp_tune_refused",
                           {{"peer", peer_}, {"frame_max", what.frame_max}, {"channel_max", what.channel_max}});
-    return end();
+    return cut();
   }
   frame_max_ = what.frame_max;
   channel_max_ = what.channel_max;
@@ -728,7 +740,7 @@ void session::on_heartbeat_tick() {
   quiet_ticks_ = std::exchange(read_since_tick_, false) || deaf ? 0 : quiet_ticks_ + 1;
   if (quiet_ticks_ > 4) {
     runtime::log::warning("amqp_heartbeat_missed", {{"peer", peer_}, {"interval_s", heartbeat_s_}});
-    return end();
+    return cut();
   }
   arm_heartbeat();
 }
@@ -794,16 +806,17 @@ void session::finish_confirms() {
     resume();
 }
 
-void session::settle(consumer& from, broker::delivery_number first, broker::delivery_number last,
-                     broker::verdict what) {
+void session::settle(consumer& from, broker::delivery_number first, broker::delivery_number last, broker::verdict what,
+                     bool more) {
   if (!settles_.empty()) {
     auto& before = settles_.back().what;
     if (before.key == from.key && before.what == what && before.last + 1 == first) {
       before.last = last;
+      before.more = more;
       return;
     }
   }
-  settles_.push_back({from.queue->actor, {id(), from.key, first, last, what}});
+  settles_.push_back({from.queue->actor, {id(), from.key, first, last, what, more}});
 }
 
 void session::flush_settles() {

@@ -74,6 +74,8 @@ public:
 
   /// Ends the connection with an error close.
   void fail(reply_code code, std::string_view explanation, method_id fault = {});
+  /// A class or method that nobody knows: cuts the connection.
+  void refuse_method(method_id id);
   /// Hands over what has been published so far; before anything whose effect must come after it.
   void flush_publishes();
   /// After each publish that the publisher has taken.
@@ -81,7 +83,8 @@ public:
   /// What was published since the last flush ends a transaction: tx.commit-ok once all of it is where it belongs.
   void note_commit(std::uint16_t channel);
   /// Collects acks; neighbours merge, one message per range at the end of the read.
-  void settle(consumer& from, broker::delivery_number first, broker::delivery_number last, broker::verdict what);
+  void settle(consumer& from, broker::delivery_number first, broker::delivery_number last, broker::verdict what,
+              bool more = false);
   void flush_settles();
   consumer& add_consumer(std::uint16_t channel, std::string tag, broker::queue_ptr queue, bool no_ack);
   void remove_consumer(consumer& gone);
@@ -176,6 +179,7 @@ private:
   void finish_confirms();
   void grant_back();
   void end();
+  void cut();
 
   /// Keeps the actor alive while the event loop holds one of our handlers.
   auto self() { return caf::strong_actor_ptr{ctrl()}; }

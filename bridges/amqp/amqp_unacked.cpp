@@ -1,6 +1,7 @@
 #include "bridges/amqp/amqp_unacked.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace switchboard::amqp {
 
@@ -14,42 +15,55 @@ constexpr std::size_t gaps_max = 64;
 std::uint64_t unacked::add(consumer* from, broker::delivery_number number) {
   const auto tag = next_tag_++;
   if (from) {
-    slots_.push_back({tag, from, number});
+    slots_.push_back({tag, from, number, 0});
     ++out_;
   }
   return tag;
 }
 
-bool unacked::knows(std::uint64_t tag, bool multiple) {
-  if (tag == 0 && multiple)
-    return true;
-  if (slots_.empty() || tag < slots_.front().tag || tag >= next_tag_)
-    return false;
-  const auto found = find(tag);
-  return multiple || (found != slots_.end() && found->tag == tag && found->from);
-}
-
-bool unacked::take(std::uint64_t tag, bool multiple, std::vector<settled_range>& out) {
-  if (tag == 0 && multiple) {
-    take_all(out);
-    return true;
+template <class Act>
+bool unacked::each_out(std::uint64_t tag, bool multiple, Act&& act) {
+  const auto is_out = [](const slot& at) { return at.from && at.held == 0; };
+  auto last = slots_.end();
+  if (tag != 0 || !multiple) {
+    if (slots_.empty() || tag < slots_.front().tag || tag >= next_tag_)
+      return false;
+    last = find(tag);
+    if (last == slots_.end() || last->tag != tag || !is_out(*last))
+      return false;
+    if (!multiple) {
+      act(*last);
+      return true;
+    }
+    ++last;
   }
-  if (!knows(tag, multiple))
-    return false;
-  if (!multiple) {
-    take_slot(*find(tag), out);
-  } else {
-    for (auto at = slots_.begin(); at != slots_.end() && at->tag <= tag; ++at)
-      take_slot(*at, out);
-  }
-  drop_settled();
+  for (auto at = slots_.begin(); at != last; ++at)
+    if (is_out(*at))
+      act(*at);
   return true;
 }
 
-void unacked::take_all(std::vector<settled_range>& out) {
-  for (auto& at : slots_)
-    take_slot(at, out);
+bool unacked::take(std::uint64_t tag, bool multiple, std::vector<settled_range>& out) {
+  const bool known = each_out(tag, multiple, [&](slot& at) { take_slot(at, out); });
   drop_settled();
+  return known;
+}
+
+void unacked::take_all(std::vector<settled_range>& out) { take(0, true, out); }
+
+bool unacked::hold(std::uint64_t tag, bool multiple, std::uint32_t number) {
+  return each_out(tag, multiple, [&](slot& at) {
+    at.held = last_held_ = number;
+    --out_;
+    ++held_;
+  });
+}
+
+void unacked::give_back_held() {
+  for (auto& at : slots_)
+    at.held = 0;
+  out_ += std::exchange(held_, 0);
+  last_held_ = 0;
 }
 
 /// The first of that tag or a higher one. By subtraction as long as nothing between was closed up.
@@ -61,21 +75,23 @@ std::deque<unacked::slot>::iterator unacked::find(std::uint64_t tag) {
 }
 
 void unacked::take_slot(slot& at, std::vector<settled_range>& out) {
-  if (!at.from)
-    return;
+  append(at, out);
+  at.from = nullptr;
+  --out_;
+}
+
+void unacked::append(const slot& at, std::vector<settled_range>& out) {
   if (!out.empty() && out.back().from == at.from && out.back().last + 1 == at.number)
     out.back().last = at.number;
   else
     out.push_back({at.from, at.number, at.number});
-  at.from = nullptr;
-  --out_;
 }
 
 void unacked::drop_settled() {
   while (!slots_.empty() && !slots_.front().from)
     slots_.pop_front();
   // One message that is never settled must not keep the places of all that come after it.
-  if (slots_.size() > 2 * out_ + gaps_max)
+  if (slots_.size() > 2 * size() + gaps_max)
     std::erase_if(slots_, [](const slot& at) { return !at.from; });
 }
 

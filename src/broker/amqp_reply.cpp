@@ -57,6 +57,7 @@ error precondition_failed(std::string_view text) {
   return with_name(errc::precondition_failed, "PRECONDITION_FAILED", text);
 }
 
+error not_implemented(std::string_view text) { return with_name(errc::not_implemented, "NOT_IMPLEMENTED", text); }
 error command_invalid(std::string_view text) { return with_name(errc::bad_format, "COMMAND_INVALID", text); }
 
 std::string named(std::string_view kind, std::string_view name, std::string_view vhost) {

@@ -17,6 +17,7 @@ error access_refused(std::string_view text);      ///< 403
 error resource_locked(std::string_view text);     ///< 405
 error precondition_failed(std::string_view text); ///< 406
 error command_invalid(std::string_view text);     ///< 503, ends the connection
+error not_implemented(std::string_view text);     ///< 540, ends the connection
 
 /// "queue 'q' in vhost '/'": how every text names a thing.
 std::string named(std::string_view kind, std::string_view name, std::string_view vhost);

@@ -78,7 +78,10 @@ void add_death(field_table& headers, const message& what, death why, std::string
     count_up(std::get<field_table>(same->value));
     std::rotate(deaths.begin(), same, same + 1);
   }
+  if (before)
+    std::get<field_table>(deaths.front().value).sort();
   headers.set(std::string{deaths_header}, std::move(deaths));
+  headers.sort();
 }
 
 } // namespace
@@ -107,7 +110,8 @@ message_ptr make_dead_letter(const message& what, death why, std::string_view qu
     properties.headers->erase(copy_header);
   properties.expiration.reset();
   const std::string_view key = routing_key ? std::string_view{*routing_key} : what.routing_key();
-  return make_message(exchange, key.substr(0, 255), encode_properties(properties), what.body(), what.persistent());
+  return make_message(exchange, key.substr(0, 255), encode_properties(properties), what.body(), what.persistent(),
+                      routing_key ? std::string_view{} : what.hidden_keys());
 }
 
 bool closes_circle(const message& dead_letter, std::string_view queue) {
@@ -130,8 +134,9 @@ message_ptr count_delivery(const message& what, std::uint64_t returns) {
   if (!properties.headers)
     properties.headers.emplace();
   properties.headers->set("x-delivery-count", static_cast<std::int64_t>(returns));
+  properties.headers->sort();
   return make_message(what.exchange(), what.routing_key(), encode_properties(properties), what.body(),
-                      what.persistent());
+                      what.persistent(), what.hidden_keys());
 }
 
 } // namespace switchboard::broker

@@ -1,7 +1,6 @@
 #include "broker/message_queue.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include "messages/properties.hpp"
 
@@ -19,13 +18,10 @@ std::optional<milliseconds> life_of(const message& what, const queue_arguments& 
   if (!carries_expiration(what.properties()))
     return how.message_ttl;
   const auto glance = glance_properties(what.properties());
-  std::int64_t own = 0;
-  if (!glance ||
-      std::from_chars(glance->expiration.data(), glance->expiration.data() + glance->expiration.size(), own).ec !=
-          std::errc{})
+  const auto own = glance ? read_expiration(glance->expiration) : expected<milliseconds>{glance.error()};
+  if (!own)
     return how.message_ttl;
-  const milliseconds asked{std::clamp<std::int64_t>(own, 0, forever_ms)};
-  return how.message_ttl ? std::min(*how.message_ttl, asked) : asked;
+  return how.message_ttl ? std::min(*how.message_ttl, *own) : *own;
 }
 
 std::uint8_t priority_of(const message& what) {
@@ -71,7 +67,17 @@ void message_queue::change(queue_arguments how) {
   how_ = std::move(how);
 }
 
-bool message_queue::may_add(bool exclusive) const noexcept { return !exclusive_ && (!exclusive || active_ == 0); }
+std::uint32_t message_queue::reported_consumers() const noexcept {
+  auto count = active_;
+  if (how_.counts_deliveries)
+    for (const auto& [id, who] : consumers_)
+      count += who->options.passive ? static_cast<std::uint32_t>(who->unsettled) : who->stopped && who->unsettled > 0;
+  return count;
+}
+
+bool message_queue::may_add(bool exclusive) const noexcept {
+  return !exclusive_ && (!exclusive || (active_ == 0 && !how_.single_active_consumer));
+}
 
 message_queue::consumer_id message_queue::add(consumer_options options) {
   auto made = std::make_unique<consumer>();
@@ -186,14 +192,14 @@ std::uint64_t message_queue::purge(std::vector<position>& done) {
         done.push_back(item.at);
     ready.clear();
   }
-  ready_count_ = ready_bytes_ = ready_body_bytes_ = 0;
+  ready_count_ = returned_count_ = ready_bytes_ = ready_body_bytes_ = 0;
   return count;
 }
 
 void message_queue::expire(instant now, std::vector<position>& done) {
-  for (auto& ready : ready_)
-    while (!ready.empty() && ready.front().expires != instant{} && ready.front().expires <= now)
-      leave(pop(ready), death::expired, done);
+  for (auto ready = ready_.rbegin(); ready != ready_.rend(); ++ready)
+    while (!ready->empty() && ready->front().expires != instant{} && ready->front().expires <= now)
+      leave(pop(*ready), death::expired, done);
 }
 
 std::optional<message_queue::instant> message_queue::next_expiry() const {
@@ -225,13 +231,18 @@ void message_queue::leave(entry item, death why, std::vector<position>& done) {
     done.push_back(item.at);
 }
 
-/// The one that waits longest.
+/// Of those of the highest priority the one that waits longest.
 void message_queue::choose_single() {
-  single_ = 0;
-  for (const auto& [id, who] : consumers_)
-    if (!who->stopped && !who->options.passive && (single_ == 0 || id < single_))
-      single_ = id;
-  if (single_ != 0)
+  const consumer* next = nullptr;
+  for (const auto& [id, who] : consumers_) {
+    if (who->stopped || who->options.passive)
+      continue;
+    if (!next || who->options.priority > next->options.priority ||
+        (who->options.priority == next->options.priority && id < next->id))
+      next = who.get();
+  }
+  single_ = next ? next->id : 0;
+  if (next)
     make_wait(*consumers_.at(single_));
 }
 
@@ -242,8 +253,11 @@ bool message_queue::can_take(const consumer& who) const noexcept {
 }
 
 void message_queue::make_wait(consumer& who) {
-  if (who.waiting || !can_take(who))
-    return;
+  if (!who.waiting && can_take(who))
+    stand_in_line(who);
+}
+
+void message_queue::stand_in_line(consumer& who) {
   who.waiting = true;
   waiting_[who.options.priority].push_back(&who);
 }
@@ -274,6 +288,8 @@ message_queue::entry message_queue::pop(level& from) {
   auto item = std::move(from.front());
   from.pop_front();
   --ready_count_;
+  if (returned_count_ > 0)
+    --returned_count_;
   ready_bytes_ -= item.message->footprint();
   ready_body_bytes_ -= item.message->body().size();
   return item;
@@ -292,7 +308,10 @@ delivery_number message_queue::hand_to(consumer& who, entry item, std::vector<po
     item.number = number;
     who.out.push_back(std::move(item));
   }
-  make_wait(who);
+  if (how_.counts_deliveries)
+    make_wait(who);
+  else if (!who.options.passive)
+    stand_in_line(who);
   return number;
 }
 
@@ -318,6 +337,13 @@ void message_queue::put_back(std::vector<entry> returned, std::vector<position>&
     ++ready_count_;
     ready_bytes_ += item.message->footprint();
     ready_body_bytes_ += item.message->body().size();
+  }
+  if (how_.counts_deliveries) {
+    auto& ready = ready_.front();
+    ready.insert(ready.begin() + static_cast<std::ptrdiff_t>(returned_count_),
+                 std::make_move_iterator(returned.begin()), std::make_move_iterator(returned.end()));
+    returned_count_ += returned.size();
+    return;
   }
   if (ready_.size() == 1)
     return put_back(ready_.front(), std::move(returned));

@@ -5,7 +5,9 @@
 //                 | ^------------------ requeue: back to its place, redelivered ----------'
 //                 '--expire, trim--> dead (to be dead-lettered) or gone
 //
-// Round-robin among the consumers of the highest priority that can take a message; a consumer can if it is not stopped,
+// Round-robin among the consumers of the highest priority that can take a message: who got one stands at the end of the
+// line again and leaves it only once its turn comes and it can't (RabbitMQ's order, which clients' tests see; a quorum
+// queue lets it leave at once). A consumer can if it is not stopped,
 // has fewer than `prefetch` unacknowledged, the link to it has room (protocol.hpp, link_*_max), and it is the active
 // one where only one may be. Messages of a higher priority level come first; expiry and length look at the head alone.
 #pragma once
@@ -52,7 +54,8 @@ public:
   /// As enqueue, of what the log held at the start: it was taken once, so it is never refused.
   void restore(queued item, instant now);
 
-  /// False if exclusive use forbids it: somebody has it exclusively, or `exclusive` is asked for while others consume.
+  /// False if exclusive use forbids it: somebody has it exclusively, or `exclusive` is asked for while others consume
+  /// or where one at a time does anyway.
   bool may_add(bool exclusive) const noexcept;
   /// Precondition: may_add(options.exclusive) unless passive.
   consumer_id add(consumer_options options);
@@ -118,6 +121,8 @@ public:
   std::uint64_t unacked() const noexcept { return unacked_; }
   /// Active ones: added and not stopped.
   std::uint32_t consumers() const noexcept { return active_; }
+  /// What a client is told. A quorum queue also counts each get that is out, and who stopped with something out.
+  std::uint32_t reported_consumers() const noexcept;
 
 private:
   struct entry {
@@ -140,11 +145,12 @@ private:
     std::size_t link_messages = 0; ///< sent and not granted back
     std::size_t link_bytes = 0;
     bool stopped = false;
-    bool waiting = false; ///< stands in waiting_
+    bool waiting = false; ///< stands in waiting_, whether it can take one or not
   };
 
   bool can_take(const consumer& who) const noexcept;
   void make_wait(consumer& who);
+  void stand_in_line(consumer& who);
   consumer* next_consumer();
   entry pop_ready(); ///< precondition: there is one
   entry pop(level& from);
@@ -162,6 +168,7 @@ private:
   queue_arguments how_;
   std::vector<level> ready_{1}; ///< by priority
   std::uint64_t ready_count_ = 0;
+  std::uint64_t returned_count_ = 0;   ///< of a quorum queue: at the head of its one level, in order of their return
   std::uint64_t ready_bytes_ = 0;      ///< of memory
   std::uint64_t ready_body_bytes_ = 0; ///< what x-max-length-bytes counts
   std::vector<dead> dead_;
@@ -172,7 +179,7 @@ private:
   std::uint32_t active_ = 0;
   bool exclusive_ = false;
   std::unordered_map<consumer_id, std::unique_ptr<consumer>> consumers_;
-  /// Who can take a message, in turn, by falling priority. May hold ids that can't any more; next_consumer skips them.
+  /// Who may be able to take a message, in turn, by falling priority; next_consumer skips who can't.
   std::map<std::int32_t, std::deque<consumer*>, std::greater<>> waiting_;
 };
 

@@ -87,6 +87,7 @@ struct cancel_ok {
 struct release_consumer {
   caf::actor consumer;
   consumer_key key = 0;
+  bool more = false; ///< another one follows: hand nothing out before all that comes back is back
 };
 
 enum class verdict : std::uint8_t {
@@ -102,6 +103,7 @@ struct settle {
   delivery_number first = 0;
   delivery_number last = 0;
   verdict what = verdict::ack;
+  bool more = false; ///< as in release_consumer
 };
 
 /// The consumer has passed on this much: the queue may send as much again.

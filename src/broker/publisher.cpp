@@ -35,7 +35,7 @@ routed publisher::route(message_ptr what, durable_transaction* within, const que
       replies.emplace_back(std::move(target->actor), direct_reply{target->key, {}});
     bytes_ += what->footprint();
     replies.back().second.messages.push_back(std::move(what));
-    return routed::queued;
+    return routed::replied;
   }
   if (!collected_.routes_)
     collected_.routes_ = broker_->routes();
@@ -44,8 +44,10 @@ routed publisher::route(message_ptr what, durable_transaction* within, const que
   if (carries_headers(what->properties()))
     if (auto glance = glance_properties(what->properties()))
       headers = glance->headers;
-  const bool from_client = !may_take;
-  switch (collected_.routes_->route(exchange, key, headers, found_, from_client)) {
+  std::vector<std::string> more_keys;
+  if (may_have_copies(headers) || !what->hidden_keys().empty())
+    more_keys = further_keys_of(*what, headers);
+  switch (collected_.routes_->route(exchange, key, headers, found_, /*from_client*/ !may_take, more_keys)) {
   case routing_table::result::no_exchange:
     return routed::no_exchange;
   case routing_table::result::internal:
@@ -54,8 +56,8 @@ routed publisher::route(message_ptr what, durable_transaction* within, const que
     break;
   }
   const auto ordinal = next_ordinal_++;
-  if (may_have_copies(headers))
-    route_copies(what, headers, from_client);
+  if (!more_keys.empty() || may_have_copies(headers))
+    what = without_blind_copies(what);
   if (may_take)
     std::erase_if(found_, [&](const endpoint* to) { return !may_take(to->name); });
   if (found_.empty())
@@ -76,24 +78,6 @@ routed publisher::route(message_ptr what, durable_transaction* within, const que
   }
   bytes_ += what->footprint();
   return routed::queued;
-}
-
-/// Adds the queues of the further keys to those found, each once, and takes the blind ones out of the message.
-void publisher::route_copies(message_ptr& what, std::string_view headers, bool from_client) {
-  const auto table = decode_fields(headers);
-  if (!table)
-    return;
-  const auto more = copy_keys(*table);
-  std::vector<const endpoint*> further;
-  for (const auto& key : more.keys) {
-    further.clear();
-    collected_.routes_->route(what->exchange(), key, headers, further, from_client);
-    for (const auto* to : further)
-      if (std::find(found_.begin(), found_.end(), to) == found_.end())
-        found_.push_back(to);
-  }
-  if (more.blind)
-    what = without_blind_copies(*what);
 }
 
 enqueue_batch& publisher::batch_for(const queue_handle* queue) {

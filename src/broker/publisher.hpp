@@ -16,7 +16,8 @@ namespace switchboard::broker {
 
 /// What became of one publish at routing time.
 enum class routed {
-  queued,      ///< at least one queue or reply consumer gets it
+  queued,      ///< at least one queue gets it
+  replied,     ///< a direct reply consumer gets it, which is no queue (basic.return if mandatory)
   unroutable,  ///< the exchange has no queue for it (basic.return if mandatory)
   no_exchange, ///< 404
   internal,    ///< 403: the exchange takes no publishes from clients
@@ -71,7 +72,6 @@ public:
 
 private:
   routed route(message_ptr what, durable_transaction* within, const queue_filter& may_take);
-  void route_copies(message_ptr& what, std::string_view headers, bool from_client);
   enqueue_batch& batch_for(const queue_handle* queue);
 
   broker_ptr broker_;

@@ -66,8 +66,8 @@ public:
         [this](const grant& what) { on_grant(what); },
         [this](start_consumer& what) -> caf::result<consume_ok> { return on_consume(what); },
         [this](const cancel_consumer& what) -> cancel_ok { return on_cancel(what); },
-        [this](const release_consumer& what) { on_release(what.consumer.id(), what.key); },
-        [this](const get& what) -> got { return on_get(what); },
+        [this](const release_consumer& what) { on_release(what.consumer.id(), what.key, what.more); },
+        [this](const get& what) -> caf::result<got> { return on_get(what); },
         [this](const purge&) -> purged { return on_purge(); },
         [this](const inspect_queue& what) -> queue_status {
           if (what.used)
@@ -119,8 +119,8 @@ private:
       const auto ordinal = item.ordinal;
       if (!queue_.enqueue(std::move(item), at, done_))
         answer.refused.push_back(ordinal);
-      else if (queue_.how().rejects())
-        pump(); // what a consumer takes makes room for the next one
+      else if (queue_.how().rejects() || queue_.how().max_priority > 0)
+        pump(); // what a consumer takes makes room for the next one, and a later one does not overtake it
     }
     pump();
     if (!batch.publisher)
@@ -137,7 +137,8 @@ private:
     if (auto* who = find(what.consumer, what.key)) {
       queue_.settle(who->id, what.first, what.last, what.what, done_);
       forget_if_spent({what.consumer, what.key});
-      turn();
+      if (!what.more)
+        turn();
     }
   }
 
@@ -172,17 +173,22 @@ private:
     return {what.key};
   }
 
-  void on_release(caf::actor_id actor, consumer_key key) {
+  void on_release(caf::actor_id actor, consumer_key key, bool more = false) {
     auto found = peers_.find({actor, key});
     if (found == peers_.end())
       return;
     const auto last = queue_.release(found->second.id, done_);
     forget(found);
-    turn();
+    if (!more)
+      turn();
     after_leave(last);
   }
 
-  got on_get(const get& what) {
+  caf::result<got> on_get(const get& what) {
+    if (queue_.how().counts_deliveries && queue_.how().single_active_consumer)
+      return to_caf(resource_locked("cannot obtain access to locked " + named("queue", setup_.spec.name, setup_.vhost) +
+                                    ". basic.get operations are not supported by quorum queues with single active "
+                                    "consumer"));
     touch();
     queue_.expire(now(), done_);
     auto* who = find(what.consumer.id(), what.key);
@@ -194,7 +200,10 @@ private:
       answer.empty = false;
       answer.number = item->first;
       answer.item = std::move(item->second);
+      if (queue_.how().counts_deliveries && !answer.item.redelivered) // RabbitMQ: a get shows it from the first time on
+        answer.item.message = count_delivery(*answer.item.message, 0);
     }
+    queue_.expire(now(), done_); // what stood behind it is not counted if its time is over
     answer.remaining = queue_.ready();
     after_change();
     return answer;
@@ -273,7 +282,7 @@ private:
          ++at)
       keys.push_back(at->first.second);
     for (auto key : keys)
-      on_release(down.source.id(), key);
+      on_release(down.source.id(), key, key != keys.back());
   }
 
   peer& add_peer(const caf::actor& actor, consumer_key key, message_queue::consumer_options options) {
@@ -305,8 +314,9 @@ private:
     return found == peers_.end() ? nullptr : &found->second;
   }
 
-  /// Something has changed but no message came in: the head may be too old to be handed out.
+  /// Something has changed but no message came in: what came back may be too much, the head too old to be handed out.
   void turn() {
+    queue_.trim(done_);
     if (queue_.next_expiry())
       queue_.expire(now(), done_);
     pump();
@@ -481,7 +491,9 @@ private:
     arm_trickle();
   }
 
-  queue_status status() const { return {queue_.ready(), queue_.unacked(), queue_.ready_bytes(), queue_.consumers()}; }
+  queue_status status() const {
+    return {queue_.ready(), queue_.unacked(), queue_.ready_bytes(), queue_.reported_consumers()};
+  }
 
   queue_setup setup_;
   message_queue queue_;

@@ -1,6 +1,10 @@
 #include "broker/queue_arguments.hpp"
 
 #include <algorithm>
+#include <charconv>
+
+#include "broker/amqp_reply.hpp"
+#include "broker/topology_terms.hpp"
 
 namespace switchboard::broker {
 
@@ -54,6 +58,28 @@ queue_arguments read_queue_arguments(const field_table& arguments) {
   if (read.counts_deliveries)
     read.delivery_limit = count(arguments, "x-delivery-limit");
   return read;
+}
+
+// As Erlang's string:to_integer reads it: a sign, digits, and nothing behind them.
+expected<milliseconds> read_expiration(std::string_view text) {
+  const auto refuse = [&](const std::string& why) {
+    return precondition_failed("invalid expiration '" + std::string{text} + "': " + why);
+  };
+  const bool negative = text.starts_with('-');
+  auto digits = text.substr(negative || text.starts_with('+') ? 1 : 0);
+  const auto end = std::min(digits.find_first_not_of("0123456789"), digits.size());
+  if (end == 0)
+    return refuse("no_integer");
+  if (end < digits.size())
+    return refuse("{leftover_string," + erlang_string(digits.substr(end)) + "}");
+  digits.remove_prefix(std::min(digits.find_first_not_of('0'), digits.size() - 1));
+  if (negative && digits != "0")
+    return refuse("{value_negative,-" + std::string{digits} + "}");
+  std::int64_t value = 0;
+  const auto problem = std::from_chars(digits.data(), digits.data() + digits.size(), value).ec;
+  if (problem != std::errc{} || value > ten_years_ms)
+    return refuse("{value_too_large," + std::string{digits} + "}");
+  return milliseconds{value};
 }
 
 } // namespace switchboard::broker

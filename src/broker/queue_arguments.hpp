@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
+#include "base/expected.hpp"
 #include "base/time.hpp"
 #include "messages/field_table.hpp"
 
@@ -21,6 +23,9 @@ enum class overflow : std::uint8_t {
 
 /// Longer than any broker runs; what is asked for beyond it would overflow a clock that counts nanoseconds.
 inline constexpr std::int64_t forever_ms = std::int64_t{100} * 365 * 24 * 3600 * 1000;
+
+/// The longest time to live or to wait for a use that RabbitMQ allows.
+inline constexpr std::int64_t ten_years_ms = std::int64_t{10} * 365 * 24 * 3600 * 1000;
 
 struct queue_arguments {
   std::optional<milliseconds> message_ttl;       ///< x-message-ttl
@@ -39,5 +44,8 @@ struct queue_arguments {
 };
 
 queue_arguments read_queue_arguments(const field_table& arguments);
+
+/// A message's own time to live, as text in its properties; PRECONDITION_FAILED with RabbitMQ's text if it is none.
+expected<milliseconds> read_expiration(std::string_view text);
 
 } // namespace switchboard::broker

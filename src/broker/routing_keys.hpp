@@ -17,7 +17,6 @@ inline constexpr std::string_view blind_copy_header = "BCC";
 
 struct further_keys {
   std::vector<std::string> keys; ///< of CC, then of BCC
-  bool blind = false;            ///< there is a BCC header
   std::string_view wrong_header; ///< CC or BCC if it is no array of texts; then its type is wrong_type
   std::string_view wrong_type;
 };
@@ -32,7 +31,11 @@ inline bool may_have_copies(std::string_view headers) noexcept {
 /// `headers`: the table's bytes.
 expected<void> check_copy_keys(std::string_view headers);
 
-/// The message without its BCC header.
-message_ptr without_blind_copies(const message& what);
+/// The message without its BCC header; its keys are hidden ones from then on (message.hpp).
+message_ptr without_blind_copies(const message_ptr& what);
+
+/// By which it is routed beside its routing key: those of the headers, and the hidden ones. `headers`: the table's
+/// bytes.
+std::vector<std::string> further_keys_of(const message& what, std::string_view headers);
 
 } // namespace switchboard::broker

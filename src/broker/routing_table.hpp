@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,11 +19,12 @@ public:
 
   enum class result { found, no_exchange, internal };
 
-  /// Appends each queue that gets the message, once each. `headers` is the message's header table (bytes without
-  /// length, may be empty). Follows exchange-to-exchange bindings and alternate-exchange. Pointers live as long as this
-  /// table. `from_client` false allows internal exchanges.
+  /// Appends each queue that gets the message by its key or one of `more_keys`, once each. `headers` is the message's
+  /// header table (bytes without length, may be empty). Follows exchange-to-exchange bindings and alternate-exchange.
+  /// Pointers live as long as this table. `from_client` false allows internal exchanges.
   virtual result route(std::string_view exchange, std::string_view routing_key, std::string_view headers,
-                       std::vector<const endpoint*>& out, bool from_client = true) const = 0;
+                       std::vector<const endpoint*>& out, bool from_client = true,
+                       const std::vector<std::string>& more_keys = {}) const = 0;
 
   /// nullptr if there is none.
   virtual endpoint_ptr find_queue(std::string_view name) const = 0;

@@ -14,9 +14,9 @@ namespace {
 /// One message on its way through exchanges. Exchanges are visited once each, so cycles end.
 class route_walk {
 public:
-  route_walk(const routing_state& state, std::string_view key, std::string_view headers,
-             std::vector<const endpoint*>& out)
-      : state_(state), key_(key), headers_(headers), out_(out), first_(out.size()) {}
+  route_walk(const routing_state& state, std::string_view key, const std::vector<std::string>& more_keys,
+             std::string_view headers, std::vector<const endpoint*>& out)
+      : state_(state), key_(key), more_keys_(more_keys), headers_(headers), out_(out), first_(out.size()) {}
 
   void run(const exchange_bindings& start) {
     visit(start);
@@ -51,11 +51,14 @@ private:
   }
 
   void visit(const exchange_bindings& at) {
-    bool taken = false;
-    at.match(key_, headers_, room_.match, [&](const destinations& found) {
+    bool taken = false; // by any key: the alternate exchange gets what no key leads anywhere
+    const auto each = [&](const destinations& found) {
       taken = true;
       take(found);
-    });
+    };
+    at.match(key_, headers_, room_.match, each);
+    for (const auto& key : more_keys_)
+      at.match(key, headers_, room_.match, each);
     if (!taken && at.alternate())
       room_.to_visit.push_back(*at.alternate());
   }
@@ -83,6 +86,7 @@ private:
 
   const routing_state& state_;
   std::string_view key_;
+  const std::vector<std::string>& more_keys_;
   std::string_view headers_;
   std::vector<const endpoint*>& out_;
   std::size_t first_;
@@ -95,10 +99,15 @@ public:
   explicit routes(routing_state state) : state_(std::move(state)) {}
 
   result route(std::string_view exchange, std::string_view routing_key, std::string_view headers,
-               std::vector<const endpoint*>& out, bool from_client) const override {
+               std::vector<const endpoint*>& out, bool from_client,
+               const std::vector<std::string>& more_keys) const override {
     if (exchange.empty()) {
       if (const auto* queue = state_.queues.find(routing_key))
         out.push_back(queue->get());
+      for (const auto& key : more_keys)
+        if (const auto* queue = state_.queues.find(key);
+            queue && std::find(out.begin(), out.end(), queue->get()) == out.end())
+          out.push_back(queue->get());
       return result::found;
     }
     const auto* at = state_.exchanges.find(exchange);
@@ -106,7 +115,7 @@ public:
       return result::no_exchange;
     if (at->internal() && from_client)
       return result::internal;
-    route_walk{state_, routing_key, headers, out}.run(*at);
+    route_walk{state_, routing_key, more_keys, headers, out}.run(*at);
     return result::found;
   }
 

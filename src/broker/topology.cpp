@@ -187,6 +187,8 @@ expected<queue_removed> topology::delete_queue(std::string_view asked, std::stri
     return queue_removed{};
   if (auto good = check_access(held->second, owner); !good)
     return good.error();
+  if (auto good = check_deletable(held->second.spec, if_unused, if_empty, vhost_); !good)
+    return good.error();
   if (if_empty && live.messages > 0)
     return precondition_failed(named("queue", name, vhost_) + " not empty");
   if (if_unused && live.consumers > 0)

@@ -10,6 +10,7 @@
 
 #include "broker/amqp_reply.hpp"
 #include "broker/exchange_bindings.hpp"
+#include "broker/queue_arguments.hpp"
 #include "broker/topology_terms.hpp"
 
 namespace switchboard::broker {
@@ -173,7 +174,6 @@ complaint check_not_negative(const field_value& value, const field_table&) {
 }
 
 complaint check_milliseconds(const field_value& value, const field_table& all) {
-  constexpr std::int64_t ten_years_ms = 315'360'000'000;
   if (auto wrong = check_not_negative(value, all); !wrong.empty())
     return wrong;
   return *integer_of(value) > ten_years_ms ? about("value_too_large", value) : "";
@@ -416,6 +416,13 @@ expected<void> check_new_queue(const queue_spec& spec, std::string_view vhost) {
   if (auto good = check_arguments(type, spec, thing); !good)
     return good;
   return check_properties(type, spec, thing);
+}
+
+expected<void> check_deletable(const queue_spec& spec, bool if_unused, bool if_empty, std::string_view vhost) {
+  if (type_of(spec.arguments).word != "quorum" || (!if_unused && !if_empty))
+    return {};
+  return not_implemented("cannot delete " + named("queue", spec.name, vhost) + ". queue.delete operations with " +
+                         (if_unused ? "if-unused" : "if-empty") + " flag set are not supported by quorum queues");
 }
 
 expected<void> check_same_queue(const queue_spec& current, const queue_spec& wanted, std::string_view vhost) {

@@ -29,6 +29,8 @@ expected<void> check_same_exchange(const exchange_spec& current, const exchange_
 expected<void> check_server_named(const queue_spec& spec);
 /// 406 for arguments of the wrong type or value, of another queue type, or that don't go with the queue's properties.
 expected<void> check_new_queue(const queue_spec& spec, std::string_view vhost);
+/// 540 if a queue of its type can't be deleted under such conditions at all.
+expected<void> check_deletable(const queue_spec& spec, bool if_unused, bool if_empty, std::string_view vhost);
 /// 406 if `wanted` is not what `current` is. Exclusiveness is access, not equality: see topology.
 expected<void> check_same_queue(const queue_spec& current, const queue_spec& wanted, std::string_view vhost);
 

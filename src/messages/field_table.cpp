@@ -31,6 +31,11 @@ void field_table::append(std::string name, field_value value) {
   fields_.emplace_back(std::move(name), std::move(value));
 }
 
+void field_table::sort() {
+  std::stable_sort(fields_.begin(), fields_.end(),
+                   [](const field& left, const field& right) { return left.first < right.first; });
+}
+
 void field_table::erase(std::string_view name) {
   std::erase_if(fields_, [&](const field& f) { return f.first == name; });
 }

@@ -33,6 +33,8 @@ public:
   void set(std::string name, field_value value);
   /// Appends without a look at earlier fields: what the decoder needs to stay linear in the size of a hostile table.
   void append(std::string name, field_value value);
+  /// By name; fields of one name stay in order. What RabbitMQ does to each table it writes into.
+  void sort();
   /// Removes every field of that name.
   void erase(std::string_view name);
   const std::vector<field>& fields() const noexcept { return fields_; }

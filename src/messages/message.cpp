@@ -22,15 +22,17 @@ void message_ptr::destroy(message* dead) noexcept {
 }
 
 message_builder::message_builder(std::string_view exchange, std::string_view routing_key, std::string_view properties,
-                                 std::uint64_t body_size, bool persistent) {
-  const auto size = sizeof(message) + exchange.size() + routing_key.size() + properties.size() + body_size;
+                                 std::uint64_t body_size, bool persistent, std::string_view hidden_keys) {
+  const auto size =
+      sizeof(message) + exchange.size() + routing_key.size() + properties.size() + hidden_keys.size() + body_size;
   auto* made = new (::operator new(size)) message;
   made->exchange_size_ = static_cast<std::uint8_t>(exchange.size());
   made->routing_key_size_ = static_cast<std::uint8_t>(routing_key.size());
   made->properties_size_ = static_cast<std::uint32_t>(properties.size());
   made->body_size_ = body_size;
   made->persistent_ = persistent;
-  copy(copy(copy(const_cast<char*>(made->data()), exchange), routing_key), properties);
+  made->hidden_keys_size_ = static_cast<std::uint32_t>(hidden_keys.size());
+  copy(copy(copy(copy(const_cast<char*>(made->data()), exchange), routing_key), properties), hidden_keys);
   message::resident_.fetch_add(static_cast<std::int64_t>(size), std::memory_order_relaxed);
   built_ = message_ptr{made};
 }
@@ -48,8 +50,8 @@ message_ptr message_builder::finish() noexcept {
 }
 
 message_ptr make_message(std::string_view exchange, std::string_view routing_key, std::string_view properties,
-                         std::string_view body, bool persistent) {
-  message_builder builder{exchange, routing_key, properties, body.size(), persistent};
+                         std::string_view body, bool persistent, std::string_view hidden_keys) {
+  message_builder builder{exchange, routing_key, properties, body.size(), persistent, hidden_keys};
   builder.append(body);
   return builder.finish();
 }

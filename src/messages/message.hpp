@@ -21,6 +21,11 @@ public:
   std::string_view properties() const noexcept {
     return {data() + exchange_size_ + routing_key_size_, properties_size_};
   }
+  /// Routing keys that no client is shown (RabbitMQ, BCC) and that a dead letter without a key of its own is routed by
+  /// once more: short strings of the wire, one after the other. Not kept on disk.
+  std::string_view hidden_keys() const noexcept {
+    return {data() + exchange_size_ + routing_key_size_ + properties_size_, hidden_keys_size_};
+  }
   std::string_view body() const noexcept { return {data() + body_offset(), body_size_}; }
   /// delivery-mode 2: survives a restart in a durable queue.
   bool persistent() const noexcept { return persistent_; }
@@ -35,7 +40,7 @@ private:
   message() = default;
   const char* data() const noexcept { return reinterpret_cast<const char*>(this + 1); }
   std::size_t body_offset() const noexcept {
-    return std::size_t{exchange_size_} + routing_key_size_ + properties_size_;
+    return std::size_t{exchange_size_} + routing_key_size_ + properties_size_ + hidden_keys_size_;
   }
 
   static inline std::atomic<std::int64_t> resident_{0};
@@ -45,6 +50,7 @@ private:
   std::uint8_t exchange_size_ = 0; // AMQP short strings: at most 255 bytes
   std::uint8_t routing_key_size_ = 0;
   bool persistent_ = false;
+  std::uint32_t hidden_keys_size_ = 0;
 };
 
 /// Shared ownership of a message, one pointer wide. Copying counts, moving doesn't.
@@ -85,7 +91,7 @@ private:
 class message_builder {
 public:
   message_builder(std::string_view exchange, std::string_view routing_key, std::string_view properties,
-                  std::uint64_t body_size, bool persistent);
+                  std::uint64_t body_size, bool persistent, std::string_view hidden_keys = {});
   message_builder(message_builder&&) noexcept = default;
   message_builder& operator=(message_builder&&) noexcept = default;
 
@@ -103,6 +109,6 @@ private:
 
 /// A whole message at once.
 message_ptr make_message(std::string_view exchange, std::string_view routing_key, std::string_view properties,
-                         std::string_view body, bool persistent);
+                         std::string_view body, bool persistent, std::string_view hidden_keys = {});
 
 } // namespace switchboard

@@ -159,7 +159,8 @@ expected<property_glance> glance_properties(std::string_view bytes) {
   if (in.next())
     seen.headers = in.long_string();
   if (in.next())
-    seen.persistent = in.octet() == persistent_mode;
+    seen.delivery_mode = in.octet();
+  seen.persistent = seen.delivery_mode == persistent_mode;
   if (in.next())
     seen.priority = in.octet();
   seen.correlation_id = in.short_string_if_next();

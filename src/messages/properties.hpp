@@ -40,6 +40,7 @@ std::string encode_properties(const basic_properties& properties);
 /// What a session must know of every message, read without allocating. Views point into `bytes`.
 struct property_glance {
   bool persistent = false;
+  std::uint8_t delivery_mode = 1; ///< absent: 1
   std::uint8_t priority = 0;
   std::string_view headers; ///< table bytes without length, empty if absent
   std::string_view correlation_id;

@@ -82,11 +82,15 @@ TEST(further_keys, are_read_from_cc_and_bcc) {
   headers.append("BCC", field_array{field_value{"c"}});
   const auto found = copy_keys(headers);
   EXPECT_EQ(found.keys, (std::vector<std::string>{"a", "b", "c"}));
-  EXPECT_TRUE(found.blind);
   basic_properties properties;
   properties.headers = headers;
-  const auto seen = without_blind_copies(*made(properties));
+  const auto seen = without_blind_copies(made(properties));
   EXPECT_FALSE(read(seen).headers->find("BCC"));
+  EXPECT_EQ(further_keys_of(*seen, glance_properties(seen->properties())->headers),
+            (std::vector<std::string>{"a", "b", "c"}));
+  const auto letter = make_dead_letter(*seen, death::expired, "q", "dlx", std::nullopt, noon);
+  EXPECT_EQ(letter->hidden_keys(), seen->hidden_keys());
+  EXPECT_TRUE(make_dead_letter(*seen, death::expired, "q", "dlx", "k", noon)->hidden_keys().empty());
   EXPECT_TRUE(read(seen).headers->find("CC"));
 }
 

@@ -66,6 +66,26 @@ TEST_F(a_message_queue, gives_consumers_one_message_each_in_turn) {
   EXPECT_THAT(pump(), ElementsAre(taken{x, 1, "a", false}, taken{y, 1, "b", false}, taken{x, 2, "c", false}));
 }
 
+TEST_F(a_message_queue, keeps_a_consumers_turn_that_had_room_again_before_it_came) {
+  const auto x = queue.add({.prefetch = 1});
+  const auto y = queue.add({});
+  put({"a", "b"});
+  EXPECT_THAT(pump(), ElementsAre(taken{x, 1, "a", false}, taken{y, 1, "b", false}));
+  queue.settle(x, 1, 1, verdict::ack, done);
+  put({"c"});
+  EXPECT_THAT(pump(), ElementsAre(taken{x, 2, "c", false}));
+}
+
+TEST_F(a_message_queue, lets_a_consumer_whose_turn_came_in_vain_stand_at_the_end) {
+  const auto x = queue.add({.prefetch = 1});
+  const auto y = queue.add({});
+  put({"a", "b", "c"}); // at c it was x's turn
+  EXPECT_EQ(pump().size(), 3u);
+  queue.settle(x, 1, 1, verdict::ack, done);
+  put({"d", "e"});
+  EXPECT_THAT(pump(), ElementsAre(taken{y, 3, "d", false}, taken{x, 2, "e", false}));
+}
+
 TEST_F(a_message_queue, stops_at_the_prefetch_and_goes_on_with_an_ack) {
   const auto c = queue.add({.prefetch = 2});
   put({"a", "b", "c", "d"});
@@ -380,6 +400,58 @@ TEST_F(a_message_queue_with_arguments, serves_one_consumer_at_a_time_and_then_th
   queue.release(first, done);
   pump();
   EXPECT_THAT(to, ElementsAre(first, first, second, second, second));
+}
+
+TEST_F(a_message_queue_with_arguments, with_a_single_active_consumer_is_nobodys_alone) {
+  queue = message_queue{{.single_active_consumer = true}};
+  EXPECT_FALSE(queue.may_add(true));
+  EXPECT_TRUE(queue.may_add(false));
+}
+
+TEST_F(a_message_queue_with_arguments, of_type_quorum_hands_out_again_in_the_order_of_return) {
+  queue = message_queue{{.counts_deliveries = true}};
+  const auto c = queue.add({.prefetch = 3});
+  for (const auto* body : {"a", "b", "c", "d"})
+    put(body);
+  EXPECT_THAT(bodies(), ElementsAre("a", "b", "c"));
+  queue.stop(c);
+  queue.settle(c, 2, 2, verdict::requeue, done);
+  queue.settle(c, 1, 1, verdict::requeue, done);
+  queue.add({});
+  EXPECT_THAT(bodies(), ElementsAre("b", "a", "d"));
+}
+
+TEST_F(a_message_queue_with_arguments, of_type_quorum_reports_gets_and_stopped_consumers_with_something_out) {
+  queue = message_queue{{.counts_deliveries = true}};
+  const auto c = queue.add({.prefetch = 1});
+  const auto taker = queue.add({.passive = true});
+  for (const auto* body : {"a", "b", "c"})
+    put(body);
+  bodies();
+  queue.get(taker, false, done);
+  queue.get(taker, false, done);
+  EXPECT_EQ(queue.reported_consumers(), 3u);
+  queue.stop(c);
+  EXPECT_EQ(queue.reported_consumers(), 3u);
+  queue.settle(c, 1, 1, verdict::ack, done);
+  queue.settle(taker, 1, 1, verdict::ack, done);
+  EXPECT_EQ(queue.reported_consumers(), 1u);
+}
+
+TEST(expiration_of_a_message, is_what_erlang_takes_for_a_whole_number) {
+  EXPECT_EQ(*read_expiration("0"), milliseconds{0});
+  EXPECT_EQ(*read_expiration("+5"), milliseconds{5});
+  EXPECT_EQ(*read_expiration("-0"), milliseconds{0});
+  EXPECT_EQ(*read_expiration("0315360000000"), milliseconds{315'360'000'000});
+  const auto why = [](std::string_view text) { return read_expiration(text).error().what; };
+  EXPECT_EQ(why("abc"), "PRECONDITION_FAILED - invalid expiration 'abc': no_integer");
+  EXPECT_EQ(why(""), "PRECONDITION_FAILED - invalid expiration '': no_integer");
+  EXPECT_EQ(why("1.5"), "PRECONDITION_FAILED - invalid expiration '1.5': {leftover_string,\".5\"}");
+  EXPECT_EQ(why("-01"), "PRECONDITION_FAILED - invalid expiration '-01': {value_negative,-1}");
+  EXPECT_EQ(why("315360000001"),
+            "PRECONDITION_FAILED - invalid expiration '315360000001': {value_too_large,315360000001}");
+  EXPECT_EQ(why("99999999999999999999"), "PRECONDITION_FAILED - invalid expiration '99999999999999999999': "
+                                         "{value_too_large,99999999999999999999}");
 }
 
 TEST_F(a_message_queue_with_arguments, gives_up_a_message_that_came_back_too_often) {

@@ -36,6 +36,17 @@ TEST_F(queue_actors, answer_a_consumer_before_its_first_delivery) {
   EXPECT_THAT(receive(1), ElementsAre("a"));
 }
 
+TEST_F(queue_actors, hand_out_nothing_before_all_that_one_method_returns_is_back) {
+  const auto queue = transient_queue("q");
+  ASSERT_TRUE(ask<consume_ok>(queue->actor, a_consumer(1)));
+  enqueue(queue, {"a", "b", "c"});
+  EXPECT_THAT(receive(3), ElementsAre("a", "b", "c"));
+  self->send(queue->actor, settle{self->id(), 1, 3, 3, verdict::requeue, /*more*/ true});
+  EXPECT_EQ(status(queue).ready, 1u);
+  self->send(queue->actor, settle{self->id(), 1, 1, 1, verdict::requeue});
+  EXPECT_THAT(receive(2), ElementsAre("!a", "!c"));
+}
+
 TEST_F(queue_actors, stop_at_the_prefetch_and_go_on_with_each_ack) {
   const auto queue = transient_queue("q");
   ASSERT_TRUE(ask<consume_ok>(queue->actor, a_consumer(1, /*prefetch*/ 2)));

@@ -186,6 +186,27 @@ TEST_F(routing, the_alternate_exchange_gets_what_no_binding_takes) {
   EXPECT_EQ(to("E", "dead end"), names{}); // a binding took it, though it leads nowhere
 }
 
+TEST_F(routing, the_alternate_exchange_gets_nothing_if_one_of_several_keys_leads_somewhere) {
+  for (const auto* name : {"q", "rest"})
+    queue(name);
+  exchange("E", "direct", "alt");
+  exchange("alt", "fanout");
+  bind("E", "q", "k");
+  bind("alt", "rest");
+  const auto by = [&](const std::string& key, const std::vector<std::string>& more) {
+    std::vector<const endpoint*> found;
+    const auto table = builder_.snapshot();
+    table->route("E", key, {}, found, true, more);
+    names all;
+    for (const auto* each : found)
+      EXPECT_TRUE(all.insert(each->name).second) << each->name << " twice";
+    return all;
+  };
+  EXPECT_EQ(by("k", {"k", "none"}), names{"q"});
+  EXPECT_EQ(by("none", {"k"}), names{"q"});
+  EXPECT_EQ(by("none", {"neither"}), names{"rest"});
+}
+
 TEST_F(routing, an_alternate_exchange_that_is_not_there_takes_nothing) {
   exchange("E", "direct", "nope");
   EXPECT_EQ(to("E", "k"), names{});

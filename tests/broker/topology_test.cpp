@@ -84,6 +84,18 @@ using names = std::set<std::string>;
 
 // -- exchanges ------------------------------------------------------------------------------------------------------
 
+TEST_F(a_topology, a_quorum_queue_is_deleted_without_conditions_only) {
+  queue_spec spec{.name = "q", .durable = true};
+  spec.arguments.set("x-queue-type", "quorum");
+  ASSERT_TRUE(declare(spec));
+  EXPECT_EQ(
+      remove("q", {}, false, true).error().what,
+      "NOT_IMPLEMENTED - cannot delete queue 'q' in vhost '/'. queue.delete operations with if-empty flag set are "
+      "not supported by quorum queues");
+  EXPECT_EQ(reply_code(remove("q", {}, true, true).error()), 540);
+  EXPECT_TRUE(remove("q"));
+}
+
 TEST_F(a_topology, knows_the_exchanges_that_every_amqp_server_has) {
   std::map<std::string, std::string> types;
   topology_.each_exchange([&](const exchange_spec& spec) {

@@ -63,6 +63,40 @@ TEST_F(delivery_tags, are_unknown_when_settled_never_sent_or_of_a_no_ack_deliver
   EXPECT_TRUE(known);
 }
 
+TEST_F(delivery_tags, of_a_multiple_ack_must_be_out_too) {
+  tags.add(&x, 1);
+  tags.add(&x, 2);
+  take(2, false);
+  EXPECT_THAT(take(2, true), testing::IsEmpty());
+  EXPECT_FALSE(known);
+  EXPECT_EQ(tags.size(), 1u);
+}
+
+TEST_F(delivery_tags, held_by_a_transaction_are_unknown_until_it_ends) {
+  for (broker::delivery_number number = 1; number <= 4; ++number)
+    tags.add(&x, number);
+  EXPECT_TRUE(tags.hold(3, false, 1));
+  EXPECT_FALSE(tags.hold(3, false, 2));
+  EXPECT_FALSE(tags.hold(3, true, 2));
+  EXPECT_TRUE(tags.hold(4, true, 2)); // 1, 2 and 4
+  EXPECT_EQ(tags.size(), 4u);
+  std::vector<settled_range> out;
+  std::vector<std::pair<std::uint32_t, std::size_t>> ends;
+  tags.take_held(out, [&](std::uint32_t number) { ends.emplace_back(number, out.size()); });
+  EXPECT_THAT(ends, testing::ElementsAre(std::pair{1u, std::size_t{1}}, std::pair{2u, std::size_t{3}}));
+  EXPECT_EQ(out[0].first, 3u);
+  EXPECT_EQ(tags.size(), 0u);
+}
+
+TEST_F(delivery_tags, held_by_a_transaction_that_is_rolled_back_are_out_again) {
+  tags.add(&x, 1);
+  tags.add(&x, 2);
+  EXPECT_TRUE(tags.hold(0, true, 1));
+  EXPECT_THAT(take(0, true), testing::IsEmpty());
+  tags.give_back_held();
+  EXPECT_THAT(take(0, true), testing::ElementsAre(range{&x, 1, 2}));
+}
+
 TEST_F(delivery_tags, are_found_among_any_settled_before_while_one_is_never_settled) {
   constexpr std::uint64_t many = 5000;
   for (std::uint64_t number = 1; number <= many; ++number)
