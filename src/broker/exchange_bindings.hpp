@@ -1,14 +1,16 @@
-// The bindings of one exchange, arranged for its type: by key, all at once, as a trie of words, or as a list of header
-// patterns. An immutable value like the maps it is made of; a copy costs a few counters.
+// The bindings of one exchange, arranged for its type: by key, all at once, as a trie of words, as a list of header
+// patterns, or by weight. An immutable value like the maps it is made of; a copy costs a few counters.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "broker/destinations.hpp"
+#include "broker/exchange_hash.hpp"
 #include "broker/exchange_headers.hpp"
 #include "broker/persistent_map.hpp"
 #include "broker/specs.hpp"
@@ -21,14 +23,22 @@ enum class exchange_kind : std::uint8_t {
   fanout,  ///< every binding
   topic,   ///< the binding's key is a pattern of words, '*' and '#'
   headers, ///< the binding's arguments are a pattern of headers
+  hash,    ///< one binding, by a hash of the message; the binding's key is its weight
 };
 
-/// Empty for a type that AMQP doesn't name.
+/// Empty for a type that is none of AMQP's and of RabbitMQ's plugins that we have.
 std::optional<exchange_kind> exchange_kind_of(std::string_view type) noexcept;
 
 /// Says which binding it is: source, destination, key and arguments (sorted by name, type and value as on the wire).
 /// Begins with the source.
 std::string binding_identity(const binding_spec& spec);
+
+/// What matching looks at.
+struct matched_message {
+  std::string_view key;
+  std::string_view headers;       ///< table bytes without length
+  const message* whole = nullptr; ///< may be null; its routing key is its first, `key` perhaps one of CC
+};
 
 /// Room that matching needs, kept between messages so that none of it allocates in the steady state.
 struct match_scratch {
@@ -55,10 +65,10 @@ public:
 
   /// Calls `found` with every set of destinations that the message matches; one destination may be in several of them.
   template <class Found>
-  void match(std::string_view key, std::string_view headers, match_scratch& scratch, Found&& found) const {
+  void match(const matched_message& what, match_scratch& scratch, Found&& found) const {
     switch (kind_) {
     case exchange_kind::direct:
-      if (const auto* all = by_key_.find(key))
+      if (const auto* all = by_key_.find(what.key))
         found(*all);
       return;
     case exchange_kind::fanout:
@@ -66,16 +76,20 @@ public:
         found(all_);
       return;
     case exchange_kind::topic:
-      topics_.match(key, scratch.topic, found);
+      topics_.match(what.key, scratch.topic, found);
       return;
     case exchange_kind::headers:
       if (patterns_.empty())
         return;
-      read_headers(headers, scratch.headers);
+      read_headers(what.headers, scratch.headers);
       patterns_.for_each([&](const std::string&, const header_binding& each) {
         if (each.pattern.matches(scratch.headers))
           found(each.to);
       });
+      return;
+    case exchange_kind::hash:
+      if (const auto* chosen = choose(what, scratch.headers))
+        found(*chosen);
     }
   }
 
@@ -85,6 +99,14 @@ private:
     destinations to; ///< exactly one
   };
 
+  /// One destination of a hash exchange. Its first binding says its weight, as in RabbitMQ; the others wait.
+  struct hash_binding {
+    std::uint64_t hash = 0;                              ///< of its name
+    std::vector<std::pair<std::string, double>> weights; ///< by binding_identity
+    destinations to;                                     ///< exactly one
+  };
+  const destinations* choose(const matched_message& what, std::vector<header_field>& room) const;
+
   exchange_kind kind_;
   bool internal_;
   std::optional<std::string> alternate_;
@@ -92,6 +114,8 @@ private:
   destinations all_;                        ///< fanout
   topic_trie topics_;                       ///< topic
   persistent_map<header_binding> patterns_; ///< headers, by binding_identity
+  hash_input input_;                        ///< hash
+  persistent_map<hash_binding> weighted_;   ///< hash, by end_key()
 };
 
 } // namespace switchboard::broker

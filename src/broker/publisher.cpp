@@ -45,7 +45,7 @@ routed publisher::route(message_ptr what, durable_transaction* within, const que
     if (auto glance = glance_properties(what->properties()))
       headers = glance->headers;
   const bool from_client = !may_take;
-  switch (collected_.routes_->route(exchange, key, headers, found_, from_client)) {
+  switch (collected_.routes_->route(exchange, key, headers, found_, from_client, &*what)) {
   case routing_table::result::no_exchange:
     return routed::no_exchange;
   case routing_table::result::internal:
@@ -87,7 +87,7 @@ void publisher::route_copies(message_ptr& what, std::string_view headers, bool f
   std::vector<const endpoint*> further;
   for (const auto& key : more.keys) {
     further.clear();
-    collected_.routes_->route(what->exchange(), key, headers, further, from_client);
+    collected_.routes_->route(what->exchange(), key, headers, further, from_client, &*what);
     for (const auto* to : further)
       if (std::find(found_.begin(), found_.end(), to) == found_.end())
         found_.push_back(to);

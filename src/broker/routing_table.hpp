@@ -9,6 +9,7 @@
 
 #include "broker/endpoint.hpp"
 #include "broker/specs.hpp"
+#include "messages/message.hpp"
 
 namespace switchboard::broker {
 
@@ -20,9 +21,11 @@ public:
 
   /// Appends each queue that gets the message, once each. `headers` is the message's header table (bytes without
   /// length, may be empty). Follows exchange-to-exchange bindings and alternate-exchange. Pointers live as long as this
-  /// table. `from_client` false allows internal exchanges.
+  /// table. `from_client` false allows internal exchanges. `what` is the message itself, whichever of its keys
+  /// `routing_key` is: some exchanges choose by its properties or its first key. May be null.
   virtual result route(std::string_view exchange, std::string_view routing_key, std::string_view headers,
-                       std::vector<const endpoint*>& out, bool from_client = true) const = 0;
+                       std::vector<const endpoint*>& out, bool from_client = true,
+                       const message* what = nullptr) const = 0;
 
   /// nullptr if there is none.
   virtual endpoint_ptr find_queue(std::string_view name) const = 0;

@@ -14,9 +14,8 @@ namespace {
 /// One message on its way through exchanges. Exchanges are visited once each, so cycles end.
 class route_walk {
 public:
-  route_walk(const routing_state& state, std::string_view key, std::string_view headers,
-             std::vector<const endpoint*>& out)
-      : state_(state), key_(key), headers_(headers), out_(out), first_(out.size()) {}
+  route_walk(const routing_state& state, const matched_message& what, std::vector<const endpoint*>& out)
+      : state_(state), what_(what), out_(out), first_(out.size()) {}
 
   void run(const exchange_bindings& start) {
     visit(start);
@@ -52,7 +51,7 @@ private:
 
   void visit(const exchange_bindings& at) {
     bool taken = false;
-    at.match(key_, headers_, room_.match, [&](const destinations& found) {
+    at.match(what_, room_.match, [&](const destinations& found) {
       taken = true;
       take(found);
     });
@@ -82,8 +81,7 @@ private:
   }
 
   const routing_state& state_;
-  std::string_view key_;
-  std::string_view headers_;
+  const matched_message& what_;
   std::vector<const endpoint*>& out_;
   std::size_t first_;
   std::size_t sets_ = 0;
@@ -95,7 +93,7 @@ public:
   explicit routes(routing_state state) : state_(std::move(state)) {}
 
   result route(std::string_view exchange, std::string_view routing_key, std::string_view headers,
-               std::vector<const endpoint*>& out, bool from_client) const override {
+               std::vector<const endpoint*>& out, bool from_client, const message* what) const override {
     if (exchange.empty()) {
       if (const auto* queue = state_.queues.find(routing_key))
         out.push_back(queue->get());
@@ -106,7 +104,7 @@ public:
       return result::no_exchange;
     if (at->internal() && from_client)
       return result::internal;
-    route_walk{state_, routing_key, headers, out}.run(*at);
+    route_walk{state_, {routing_key, headers, what}, out}.run(*at);
     return result::found;
   }
 

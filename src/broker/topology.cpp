@@ -246,9 +246,8 @@ expected<record_changes> topology::bind(const binding_spec& asked, std::string_v
     return good.error();
   if (auto good = check_ends(spec); !good)
     return good.error();
-  if (exchanges_.find(spec.source)->second.spec.type == "headers")
-    if (auto good = header_pattern::check(spec.arguments); !good)
-      return good.error();
+  if (auto good = check_new_binding(exchanges_.find(spec.source)->second.spec, spec); !good)
+    return good.error();
   if (auto good = check_destination_access(spec, owner); !good)
     return good.error();
   record_changes changes;
@@ -431,10 +430,13 @@ void topology::apply_policies_to(const exchange_spec& spec) {
 // -- restoring ------------------------------------------------------------------------------------------------------
 
 expected<void> topology::restore(std::vector<topology_record> records, const restore_endpoint& make) {
-  // Ends before bindings; what std::variant holds first comes first.
-  std::stable_sort(records.begin(), records.end(), [](const topology_record& left, const topology_record& right) {
-    return left.what.index() < right.what.index();
-  });
+  // Ends before bindings (what std::variant holds first comes first), and these in the order in which they were made.
+  const auto rank = [](const topology_record& each) {
+    const auto* binding = std::get_if<binding_record>(&each.what);
+    return std::pair{each.what.index(), binding ? binding->number : binding_number{0}};
+  };
+  std::stable_sort(records.begin(), records.end(),
+                   [&](const topology_record& left, const topology_record& right) { return rank(left) < rank(right); });
   for (const auto& each : records) {
     if (each.vhost != vhost_)
       return {errc::corrupt, "topology record of another vhost, '" + each.vhost + "'"};

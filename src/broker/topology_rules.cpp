@@ -123,7 +123,19 @@ expected<void> check_exchange_type(const exchange_spec& spec) {
 }
 
 expected<void> check_new_exchange(const exchange_spec& spec, std::string_view vhost) {
-  return check_names_exchange(alternate_argument, spec.arguments, named("exchange", spec.name, vhost));
+  if (auto good = check_names_exchange(alternate_argument, spec.arguments, named("exchange", spec.name, vhost)); !good)
+    return good;
+  return exchange_kind_of(spec.type) == exchange_kind::hash ? hash_input::check(spec.arguments) : expected<void>{};
+}
+
+expected<void> check_new_binding(const exchange_spec& source, const binding_spec& spec) {
+  const auto kind = exchange_kind_of(source.type);
+  if (kind == exchange_kind::headers)
+    return header_pattern::check(spec.arguments);
+  if (kind == exchange_kind::hash)
+    if (auto weight = hash_weight(spec.routing_key); !weight)
+      return weight.error();
+  return {};
 }
 
 expected<void> check_same_exchange(const exchange_spec& current, const exchange_spec& wanted, std::string_view vhost) {
