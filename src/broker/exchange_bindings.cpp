@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/delayed_messages.hpp"
 #include "messages/wire.hpp"
 
 namespace switchboard::broker {
@@ -20,6 +21,14 @@ std::optional<exchange_kind> exchange_kind_of(std::string_view type) noexcept {
   return std::nullopt;
 }
 
+std::string_view routing_type(const exchange_spec& spec) noexcept {
+  if (spec.type != delayed_type)
+    return spec.type;
+  const auto* value = spec.arguments.find("x-delayed-type");
+  const auto* type = value ? value->as_string() : nullptr;
+  return type ? std::string_view{*type} : std::string_view{};
+}
+
 std::string binding_identity(const binding_spec& spec) {
   auto sorted = spec.arguments.fields();
   std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -34,8 +43,9 @@ std::string binding_identity(const binding_spec& spec) {
   return identity;
 }
 
-exchange_bindings::exchange_bindings(const exchange_spec& spec)
-    : kind_(exchange_kind_of(spec.type).value_or(exchange_kind::direct)), internal_(spec.internal) {
+exchange_bindings::exchange_bindings(const exchange_spec& spec, endpoint_ptr delay)
+    : kind_(exchange_kind_of(routing_type(spec)).value_or(exchange_kind::direct)), internal_(spec.internal),
+      delay_(std::move(delay)) {
   if (const auto* value = spec.arguments.find("alternate-exchange"))
     if (const auto* name = value->as_string())
       alternate_ = *name;
@@ -47,6 +57,10 @@ exchange_bindings exchange_bindings::with_alternate(std::optional<std::string> n
   auto next = *this;
   next.alternate_ = std::move(name);
   return next;
+}
+
+const endpoint* exchange_bindings::delay_for(const matched_message& what) const {
+  return delay_ && delay_of(what.headers) ? delay_.get() : nullptr;
 }
 
 exchange_bindings exchange_bindings::with(const binding_spec& spec, const endpoint_ptr& queue) const {

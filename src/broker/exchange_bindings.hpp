@@ -26,8 +26,13 @@ enum class exchange_kind : std::uint8_t {
   hash,    ///< one binding, by a hash of the message; the binding's key is its weight
 };
 
-/// Empty for a type that is none of AMQP's and of RabbitMQ's plugins that we have.
+/// Empty for a type that is none of AMQP's and of RabbitMQ's plugins that we have. x-delayed-message has no kind of its
+/// own.
 std::optional<exchange_kind> exchange_kind_of(std::string_view type) noexcept;
+
+inline constexpr std::string_view delayed_type = "x-delayed-message";
+/// The type by which an exchange routes: for x-delayed-message that of its argument x-delayed-type, else its own.
+std::string_view routing_type(const exchange_spec& spec) noexcept;
 
 /// Says which binding it is: source, destination, key and arguments (sorted by name, type and value as on the wire).
 /// Begins with the source.
@@ -48,8 +53,8 @@ struct match_scratch {
 
 class exchange_bindings {
 public:
-  /// Precondition: exchange_kind_of(spec.type).
-  explicit exchange_bindings(const exchange_spec& spec);
+  /// Precondition: exchange_kind_of(routing_type(spec)). `delay`: see delay_for().
+  explicit exchange_bindings(const exchange_spec& spec, endpoint_ptr delay = {});
 
   /// `queue` is the binding's destination, null if that is an exchange.
   exchange_bindings with(const binding_spec& spec, const endpoint_ptr& queue) const;
@@ -62,6 +67,9 @@ public:
   bool internal() const noexcept { return internal_; }
   /// Where messages go that no binding takes; null if nowhere.
   const std::string* alternate() const noexcept { return alternate_ ? &*alternate_ : nullptr; }
+
+  /// Where the message waits before it is matched; null if it doesn't.
+  const endpoint* delay_for(const matched_message& what) const;
 
   /// Calls `found` with every set of destinations that the message matches; one destination may be in several of them.
   template <class Found>
@@ -109,6 +117,7 @@ private:
 
   exchange_kind kind_;
   bool internal_;
+  endpoint_ptr delay_;
   std::optional<std::string> alternate_;
   persistent_map<destinations> by_key_;     ///< direct
   destinations all_;                        ///< fanout

@@ -50,6 +50,8 @@ private:
   }
 
   void visit(const exchange_bindings& at) {
+    if (const auto* delay = at.delay_for(what_))
+      return out_.push_back(delay);
     bool taken = false;
     at.match(what_, room_.match, [&](const destinations& found) {
       taken = true;
@@ -136,8 +138,8 @@ void routing_table_builder::remove_queue(std::string_view name) {
   changed();
 }
 
-void routing_table_builder::add_exchange(const exchange_spec& spec) {
-  state_.exchanges = state_.exchanges.set(spec.name, exchange_bindings{spec});
+void routing_table_builder::add_exchange(const exchange_spec& spec, endpoint_ptr delay) {
+  state_.exchanges = state_.exchanges.set(spec.name, exchange_bindings{spec, std::move(delay)});
   changed();
 }
 

@@ -24,7 +24,7 @@ TEST(hash_weights, are_positive_integers) {
     EXPECT_EQ(hash_weight(key).error().what, "PRECONDITION_FAILED - The binding key must be greater than 0");
 }
 
-field_table one(std::string name, field_value value) {
+field_table single_argument(std::string name, field_value value) {
   field_table made;
   made.append(std::move(name), std::move(value));
   return made;
@@ -32,17 +32,17 @@ field_table one(std::string name, field_value value) {
 
 TEST(hash_inputs, are_checked) {
   EXPECT_TRUE(hash_input::check({}));
-  EXPECT_TRUE(hash_input::check(one("hash-header", "a")));
+  EXPECT_TRUE(hash_input::check(single_argument("hash-header", "a")));
   for (const auto* property : {"message_id", "correlation_id", "timestamp"})
-    EXPECT_TRUE(hash_input::check(one("hash-property", property)));
-  EXPECT_EQ(hash_input::check(one("hash-property", "app_id")).error().what,
+    EXPECT_TRUE(hash_input::check(single_argument("hash-property", property)));
+  EXPECT_EQ(hash_input::check(single_argument("hash-property", "app_id")).error().what,
             "PRECONDITION_FAILED - Unsupported property: app_id");
-  auto both = one("hash-property", "message_id");
+  auto both = single_argument("hash-property", "message_id");
   both.append("hash-header", "a");
   EXPECT_EQ(hash_input::check(both).error().what,
             "PRECONDITION_FAILED - hash-header and hash-property are mutually exclusive");
-  EXPECT_FALSE(hash_input::check(one("hash-header", std::int32_t{5})));
-  EXPECT_FALSE(hash_input::check(one("hash-property", std::int32_t{5})));
+  EXPECT_FALSE(hash_input::check(single_argument("hash-header", std::int32_t{5})));
+  EXPECT_FALSE(hash_input::check(single_argument("hash-property", std::int32_t{5})));
 }
 
 class hash_exchange : public testing::Test {
@@ -117,12 +117,12 @@ TEST_F(hash_exchange, moves_only_what_it_must) {
 }
 
 TEST_F(hash_exchange, hashes_what_it_is_told) {
-  exchange(one("hash-header", "call"));
+  exchange(single_argument("hash-header", "call"));
   for (const auto* queue : {"a", "b", "c", "d"})
     bind(queue, "1");
   const auto with_header = [](field_value value) {
     basic_properties properties;
-    properties.headers = one("call", std::move(value));
+    properties.headers = single_argument("call", std::move(value));
     return properties;
   };
   std::map<std::string, int> counts;
@@ -139,7 +139,7 @@ TEST_F(hash_exchange, hashes_what_it_is_told) {
 TEST_F(hash_exchange, hashes_properties) {
   for (const auto* name : {"message_id", "correlation_id", "timestamp"}) {
     builder_ = {};
-    exchange(one("hash-property", name));
+    exchange(single_argument("hash-property", name));
     for (const auto* queue : {"a", "b", "c"})
       bind(queue, "1");
     std::map<std::string, int> counts;
