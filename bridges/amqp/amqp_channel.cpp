@@ -8,6 +8,7 @@
 #include "broker/amqp_reply.hpp"
 #include "broker/queue_arguments.hpp"
 #include "broker/routing_keys.hpp"
+#include "broker/stream_arguments.hpp"
 #include "messages/properties.hpp"
 
 namespace switchboard::amqp {
@@ -541,6 +542,11 @@ void channel::settle(std::uint64_t tag, bool multiple, verdict what, method_id f
 
 /// All of one queue that one method settles are settled before that queue hands anything out.
 void channel::send_settled(verdict what) {
+  for (const auto& range : settled_)
+    if (const auto* queue = range.from->queue.get();
+        what != verdict::ack && queue && queue->kind == broker::endpoint_kind::stream)
+      return fail(broker::not_for_streams("basic.nack and basic.reject", named(queue_word, queue->name)),
+                  basic_nack::id);
   for (auto at = settled_.begin(); at != settled_.end(); ++at) {
     const auto& range = *at;
     auto& from = *range.from;
@@ -611,8 +617,9 @@ void channel::consume(const basic_consume& what) {
   struct wish {
     std::string tag;
     bool no_ack, exclusive, no_wait;
+    field_table arguments;
   };
-  wish wanted{std::string{what.consumer_tag}, what.no_ack, what.exclusive, what.no_wait};
+  wish wanted{std::string{what.consumer_tag}, what.no_ack, what.exclusive, what.no_wait, *arguments};
   session_.ask<broker::queue_ok>(
       session_.broker()->topology(), broker::find_queue{queue, session_.owner()},
       [this, wanted, priority, wrong_priority](broker::queue_ok& found) {
@@ -623,12 +630,13 @@ void channel::consume(const basic_consume& what) {
         again.no_ack = wanted.no_ack;
         again.exclusive = wanted.exclusive;
         again.no_wait = wanted.no_wait;
-        start_consumer(again, found.queue, priority);
+        start_consumer(again, found.queue, priority, wanted.arguments);
       },
       [this](const error& why) { fail(why, basic_consume::id); });
 }
 
-void channel::start_consumer(const basic_consume& what, broker::queue_ptr queue, std::int32_t priority) {
+void channel::start_consumer(const basic_consume& what, broker::queue_ptr queue, std::int32_t priority,
+                             const field_table& arguments) {
   std::string tag{what.consumer_tag};
   if (tag.empty())
     tag = "amq.ctag-" + make_uuid();
@@ -646,8 +654,10 @@ void channel::start_consumer(const basic_consume& what, broker::queue_ptr queue,
   // No consumer can have more out than the channel: what can't be sent had better stay where others find it.
   if (prefetch_global_ != 0 && (prefetch_ == 0 || prefetch_global_ < prefetch_))
     start.prefetch = prefetch_global_;
+  start.own_prefetch = prefetch_;
   start.priority = priority;
   start.owner = session_.owner();
+  start.arguments = arguments;
   session_.ask<broker::consume_ok>(
       made.queue->actor, std::move(start),
       [this, tag, no_wait = what.no_wait](broker::consume_ok&) {
@@ -850,10 +860,6 @@ void channel::declare_queue(const queue_declare& what) {
           !permit(action::write, exchange_word, *dead_letters, queue_declare::id))
         return;
   }
-  // Not a queue at all: it would have to keep what was consumed.
-  const auto* type = arguments->find("x-queue-type");
-  if (what.durable && !what.passive && type && type->as_string() && *type->as_string() == "stream")
-    return session_.fail(reply_code::not_implemented, "queue type 'stream'", queue_declare::id);
   broker::declare_queue question;
   question.spec = {std::string{what.queue}, what.durable,          what.exclusive,
                    what.auto_delete,        std::move(*arguments), session_.owner()};

@@ -97,7 +97,8 @@ private:
   void on_qos(const basic_qos& what);
   void consume(const basic_consume& what);
   void consume_replies(const basic_consume& what);
-  void start_consumer(const basic_consume& what, broker::queue_ptr queue, std::int32_t priority);
+  void start_consumer(const basic_consume& what, broker::queue_ptr queue, std::int32_t priority,
+                      const field_table& arguments);
   void cancel(const basic_cancel& what);
   void get(const basic_get& what);
   void take_one(const broker::queue_ptr& queue, bool no_ack, method_id fault);

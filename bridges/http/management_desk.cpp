@@ -270,7 +270,7 @@ private:
     for (const auto& each : connections)
       channels += each.report.channels.size();
     auto types = ordered_json::array();
-    for (const auto* type : {"direct", "fanout", "headers", "topic"})
+    for (const auto* type : {"direct", "fanout", "headers", "topic", "x-consistent-hash", "x-delayed-message"})
       types.push_back({{"name", type}, {"description", ""}, {"enabled", true}});
     return {{"management_version", rabbitmq_version},
             {"rabbitmq_version", rabbitmq_version},

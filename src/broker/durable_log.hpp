@@ -17,6 +17,7 @@ namespace switchboard::broker {
 class durable_transaction {
 public:
   virtual ~durable_transaction() = default;
+  /// Positions are unique within their queue, whoever chose them, and put once.
   virtual void put_message(queue_number queue, position at, const message_ptr& message) = 0;
   virtual void delete_message(queue_number queue, position at) = 0;
   virtual void delete_queue_messages(queue_number queue) = 0;
@@ -36,6 +37,10 @@ public:
   virtual queue_number next_queue_number() = 0;
   virtual expected<void> each_topology(const std::function<void(std::string_view key, std::string_view bytes)>&) = 0;
   virtual expected<void> each_message(queue_number queue, const std::function<void(position, message_ptr)>&) = 0;
+  /// The queue's messages from position `from` on, in order, of what is committed, until the visitor returns false. It
+  /// may take its time.
+  virtual expected<void> read_messages(queue_number queue, position from,
+                                       const std::function<bool(position, message_ptr)>&) = 0;
 };
 
 } // namespace switchboard::broker

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/delayed_messages.hpp"
 #include "messages/wire.hpp"
 
 namespace switchboard::broker {
@@ -15,7 +16,17 @@ std::optional<exchange_kind> exchange_kind_of(std::string_view type) noexcept {
     return exchange_kind::topic;
   if (type == "headers")
     return exchange_kind::headers;
+  if (type == "x-consistent-hash")
+    return exchange_kind::hash;
   return std::nullopt;
+}
+
+std::string_view routing_type(const exchange_spec& spec) noexcept {
+  if (spec.type != delayed_type)
+    return spec.type;
+  const auto* value = spec.arguments.find("x-delayed-type");
+  const auto* type = value ? value->as_string() : nullptr;
+  return type ? std::string_view{*type} : std::string_view{};
 }
 
 std::string binding_identity(const binding_spec& spec) {
@@ -32,17 +43,24 @@ std::string binding_identity(const binding_spec& spec) {
   return identity;
 }
 
-exchange_bindings::exchange_bindings(const exchange_spec& spec)
-    : kind_(exchange_kind_of(spec.type).value_or(exchange_kind::direct)), internal_(spec.internal) {
+exchange_bindings::exchange_bindings(const exchange_spec& spec, endpoint_ptr delay)
+    : kind_(exchange_kind_of(routing_type(spec)).value_or(exchange_kind::direct)), internal_(spec.internal),
+      delay_(std::move(delay)) {
   if (const auto* value = spec.arguments.find("alternate-exchange"))
     if (const auto* name = value->as_string())
       alternate_ = *name;
+  if (kind_ == exchange_kind::hash)
+    input_ = hash_input{spec.arguments};
 }
 
 exchange_bindings exchange_bindings::with_alternate(std::optional<std::string> name) const {
   auto next = *this;
   next.alternate_ = std::move(name);
   return next;
+}
+
+const endpoint* exchange_bindings::delay_for(const matched_message& what) const {
+  return delay_ && delay_of(what.headers) ? delay_.get() : nullptr;
 }
 
 exchange_bindings exchange_bindings::with(const binding_spec& spec, const endpoint_ptr& queue) const {
@@ -64,6 +82,15 @@ exchange_bindings exchange_bindings::with(const binding_spec& spec, const endpoi
     next.patterns_ = patterns_.set(binding_identity(spec),
                                    header_binding{header_pattern{spec.arguments}, add_binding({}, end, queue)});
     break;
+  case exchange_kind::hash: {
+    const auto* held = weighted_.find(end);
+    auto more = held ? *held : hash_binding{stable_hash(end), {}, {}};
+    const auto weight = hash_weight(spec.routing_key); // the topology has checked it
+    more.weights.emplace_back(binding_identity(spec), weight ? *weight : 1);
+    more.to = add_binding(more.to, end, queue);
+    next.weighted_ = weighted_.set(end, std::move(more));
+    break;
+  }
   }
   return next;
 }
@@ -87,8 +114,32 @@ exchange_bindings exchange_bindings::without(const binding_spec& spec) const {
   case exchange_kind::headers:
     next.patterns_ = patterns_.erase(binding_identity(spec));
     break;
+  case exchange_kind::hash:
+    if (const auto* held = weighted_.find(end)) {
+      auto left = *held;
+      std::erase_if(left.weights, [&](const auto& each) { return each.first == binding_identity(spec); });
+      left.to = remove_binding(left.to, end);
+      next.weighted_ = left.to.empty() ? weighted_.erase(end) : weighted_.set(end, std::move(left));
+    }
+    break;
   }
   return next;
+}
+
+const destinations* exchange_bindings::choose(const matched_message& what, std::vector<header_field>& room) const {
+  if (weighted_.empty())
+    return nullptr;
+  const auto value = input_.of(what.whole ? what.whole->routing_key() : what.key, what.headers, what.whole, room);
+  const destinations* chosen = nullptr;
+  double lowest = 0;
+  weighted_.for_each([&](const std::string&, const hash_binding& each) {
+    const auto drawn = hash_draw(value, each.hash, each.weights.front().second);
+    if (!chosen || drawn < lowest) {
+      chosen = &each.to;
+      lowest = drawn;
+    }
+  });
+  return chosen;
 }
 
 } // namespace switchboard::broker

@@ -28,8 +28,9 @@ namespace switchboard::broker {
 
 /// A message queue with its actor: what a route resolves to.
 struct queue_handle final : endpoint {
-  queue_handle(queue_number n, std::string text, bool survives, caf::actor behind)
-      : endpoint(n, std::move(text), survives), actor(std::move(behind)) {}
+  queue_handle(queue_number n, std::string text, bool survives, caf::actor behind,
+               endpoint_kind what = endpoint_kind::queue)
+      : endpoint(n, std::move(text), survives, what), actor(std::move(behind)) {}
   const caf::actor actor;
 };
 using queue_ptr = std::shared_ptr<const queue_handle>;
@@ -45,7 +46,7 @@ inline constexpr std::size_t link_bytes_max = 1 << 20;
 /// One message on its way into or out of a queue.
 struct queued {
   message_ptr message;
-  position at = 0; ///< in the log; 0 for transient
+  position at = 0; ///< in the log; 0 for transient, and on the way to what keeps itself (endpoint)
   bool redelivered = false;
   std::uint32_t ordinal = 0; ///< on its way in: the publisher's count since its last batch
 };
@@ -69,6 +70,9 @@ struct start_consumer {
   std::uint32_t prefetch = 0; ///< unacknowledged messages at once; 0: no limit
   std::int32_t priority = 0;  ///< x-priority
   std::string owner;          ///< connection, for exclusive queues
+  /// What basic.qos asked of this consumer alone: streams insist on it. `prefetch` may be the channel's.
+  std::uint32_t own_prefetch = 0;
+  field_table arguments; ///< as the client gave them
 };
 struct consume_ok {
   consumer_key key = 0;

@@ -16,14 +16,18 @@ void publisher::begin() {
     collected_.routes_.reset();
 }
 
-routed publisher::publish(const message_ptr& what) { return route(what, nullptr, {}); }
+routed publisher::publish(const message_ptr& what) { return route(what, {.exchange = what->exchange()}); }
 
 routed publisher::publish(const message_ptr& what, durable_transaction& within, const queue_filter& may_take) {
-  return route(what, &within, may_take);
+  return route(what, {what->exchange(), !may_take, &within, may_take ? &may_take : nullptr});
 }
 
-routed publisher::route(message_ptr what, durable_transaction* within, const queue_filter& may_take) {
-  const auto exchange = what->exchange();
+routed publisher::publish_from(std::string_view exchange, const message_ptr& what, durable_transaction& within) {
+  return route(what, {exchange, false, &within, nullptr});
+}
+
+routed publisher::route(message_ptr what, const path& by) {
+  const auto exchange = by.exchange;
   const auto key = what->routing_key();
   if (exchange.empty() && key.starts_with(reply_to_prefix)) {
     ++next_ordinal_;
@@ -47,7 +51,7 @@ routed publisher::route(message_ptr what, durable_transaction* within, const que
   std::vector<std::string> more_keys;
   if (may_have_copies(headers) || !what->hidden_keys().empty())
     more_keys = further_keys_of(*what, headers);
-  switch (collected_.routes_->route(exchange, key, headers, found_, /*from_client*/ !may_take, more_keys)) {
+  switch (collected_.routes_->route(exchange, key, headers, found_, by.from_client, more_keys, &*what)) {
   case routing_table::result::no_exchange:
     return routed::no_exchange;
   case routing_table::result::internal:
@@ -56,28 +60,38 @@ routed publisher::route(message_ptr what, durable_transaction* within, const que
     break;
   }
   const auto ordinal = next_ordinal_++;
-  if (!more_keys.empty() || may_have_copies(headers))
+  message_ptr whole; // what waits is routed once more, by its blind copy keys too
+  if (!more_keys.empty() || may_have_copies(headers)) {
+    whole = what;
     what = without_blind_copies(what);
-  if (may_take)
-    std::erase_if(found_, [&](const endpoint* to) { return !may_take(to->name); });
+  }
+  if (by.may_take)
+    std::erase_if(found_, [&](const endpoint* to) { return !(*by.may_take)(to->name); });
   if (found_.empty())
     return routed::unroutable;
   position at = 0;
   for (const auto* to : found_) {
     const auto* queue = static_cast<const queue_handle*>(to);
-    const bool durable = queue->durable && what->persistent();
-    if (durable) {
-      if (at == 0)
-        at = broker_->log().take_positions(1);
-      if (!within && !durable_)
-        durable_ = broker_->log().begin();
-      (within ? within : durable_.get())->put_message(queue->number, at, what);
-      collected_.durable_ = true;
-    }
-    batch_for(queue).items.push_back({what, durable ? at : 0, false, ordinal});
+    const auto& copy = whole && queue->kind == endpoint_kind::delay ? whole : what;
+    const auto kept_at = keep(*queue, copy, by.within, at);
+    batch_for(queue).items.push_back({copy, kept_at, false, ordinal});
   }
   bytes_ += what->footprint();
   return routed::queued;
+}
+
+position publisher::keep(const queue_handle& queue, const message_ptr& what, durable_transaction* within,
+                         position& at) {
+  const bool ours = queue.keeps_itself() ? within != nullptr : what->persistent();
+  if (!queue.durable || !ours)
+    return 0;
+  if (at == 0) // one for all its queues
+    at = broker_->log().take_positions(1);
+  if (!within && !durable_)
+    durable_ = broker_->log().begin();
+  (within ? within : durable_.get())->put_message(queue.number, at, what);
+  collected_.durable_ = true;
+  return at;
 }
 
 enqueue_batch& publisher::batch_for(const queue_handle* queue) {

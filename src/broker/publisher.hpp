@@ -41,6 +41,10 @@ public:
   /// to internal exchanges.
   routed publish(const message_ptr& what, durable_transaction& within, const queue_filter& may_take = {});
 
+  /// As publish() within a transaction, but through that exchange, wherever the message was published; a queue sends
+  /// it.
+  routed publish_from(std::string_view exchange, const message_ptr& what, durable_transaction& within);
+
   bool empty() const noexcept { return collected_.batches_.empty() && collected_.replies_.empty(); }
 
   /// Sends everything collected. Messages for durable queues are handed to the queues at once and to the log at the
@@ -71,7 +75,15 @@ public:
   handoff take();
 
 private:
-  routed route(message_ptr what, durable_transaction* within, const queue_filter& may_take);
+  struct path {
+    std::string_view exchange;
+    bool from_client = true;
+    durable_transaction* within = nullptr;
+    const queue_filter* may_take = nullptr;
+  };
+  routed route(message_ptr what, const path& by);
+  /// Writes it into the log if that is the publisher's to do; its position there, or 0.
+  position keep(const queue_handle& queue, const message_ptr& what, durable_transaction* within, position& at);
   enqueue_batch& batch_for(const queue_handle* queue);
 
   broker_ptr broker_;

@@ -152,6 +152,10 @@ private:
   caf::result<consume_ok> on_consume(start_consumer& what) {
     if (unused_)
       return to_caf(no_such_queue());
+    if (what.arguments.find("x-stream-offset"))
+      return to_caf(precondition_failed("invalid arg 'x-stream-offset' for " +
+                                        named("queue", setup_.spec.name, setup_.vhost) + " of queue type rabbit_" +
+                                        (queue_.how().counts_deliveries ? "quorum_queue" : "classic_queue")));
     touch();
     if (!queue_.may_add(what.exclusive))
       return to_caf({errc::access_refused,

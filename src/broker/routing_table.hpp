@@ -10,6 +10,7 @@
 
 #include "broker/endpoint.hpp"
 #include "broker/specs.hpp"
+#include "messages/message.hpp"
 
 namespace switchboard::broker {
 
@@ -21,10 +22,11 @@ public:
 
   /// Appends each queue that gets the message by its key or one of `more_keys`, once each. `headers` is the message's
   /// header table (bytes without length, may be empty). Follows exchange-to-exchange bindings and alternate-exchange.
-  /// Pointers live as long as this table. `from_client` false allows internal exchanges.
+  /// Pointers live as long as this table. `from_client` false allows internal exchanges. `what` is the message itself:
+  /// some exchanges choose by its properties or its first key. May be null.
   virtual result route(std::string_view exchange, std::string_view routing_key, std::string_view headers,
                        std::vector<const endpoint*>& out, bool from_client = true,
-                       const std::vector<std::string>& more_keys = {}) const = 0;
+                       const std::vector<std::string>& more_keys = {}, const message* what = nullptr) const = 0;
 
   /// nullptr if there is none.
   virtual endpoint_ptr find_queue(std::string_view name) const = 0;

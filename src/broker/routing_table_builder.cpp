@@ -14,9 +14,9 @@ namespace {
 /// One message on its way through exchanges. Exchanges are visited once each, so cycles end.
 class route_walk {
 public:
-  route_walk(const routing_state& state, std::string_view key, const std::vector<std::string>& more_keys,
-             std::string_view headers, std::vector<const endpoint*>& out)
-      : state_(state), key_(key), more_keys_(more_keys), headers_(headers), out_(out), first_(out.size()) {}
+  route_walk(const routing_state& state, const matched_message& what, const std::vector<std::string>& more_keys,
+             std::vector<const endpoint*>& out)
+      : state_(state), what_(what), more_keys_(more_keys), out_(out), first_(out.size()) {}
 
   void run(const exchange_bindings& start) {
     visit(start);
@@ -51,14 +51,16 @@ private:
   }
 
   void visit(const exchange_bindings& at) {
+    if (const auto* delay = at.delay_for(what_))
+      return out_.push_back(delay);
     bool taken = false; // by any key: the alternate exchange gets what no key leads anywhere
     const auto each = [&](const destinations& found) {
       taken = true;
       take(found);
     };
-    at.match(key_, headers_, room_.match, each);
+    at.match(what_, room_.match, each);
     for (const auto& key : more_keys_)
-      at.match(key, headers_, room_.match, each);
+      at.match({key, what_.headers, what_.whole}, room_.match, each);
     if (!taken && at.alternate())
       room_.to_visit.push_back(*at.alternate());
   }
@@ -85,9 +87,8 @@ private:
   }
 
   const routing_state& state_;
-  std::string_view key_;
+  const matched_message what_;
   const std::vector<std::string>& more_keys_;
-  std::string_view headers_;
   std::vector<const endpoint*>& out_;
   std::size_t first_;
   std::size_t sets_ = 0;
@@ -99,8 +100,8 @@ public:
   explicit routes(routing_state state) : state_(std::move(state)) {}
 
   result route(std::string_view exchange, std::string_view routing_key, std::string_view headers,
-               std::vector<const endpoint*>& out, bool from_client,
-               const std::vector<std::string>& more_keys) const override {
+               std::vector<const endpoint*>& out, bool from_client, const std::vector<std::string>& more_keys,
+               const message* what) const override {
     if (exchange.empty()) {
       if (const auto* queue = state_.queues.find(routing_key))
         out.push_back(queue->get());
@@ -115,7 +116,7 @@ public:
       return result::no_exchange;
     if (at->internal() && from_client)
       return result::internal;
-    route_walk{state_, routing_key, more_keys, headers, out}.run(*at);
+    route_walk{state_, {routing_key, headers, what}, more_keys, out}.run(*at);
     return result::found;
   }
 
@@ -147,8 +148,8 @@ void routing_table_builder::remove_queue(std::string_view name) {
   changed();
 }
 
-void routing_table_builder::add_exchange(const exchange_spec& spec) {
-  state_.exchanges = state_.exchanges.set(spec.name, exchange_bindings{spec});
+void routing_table_builder::add_exchange(const exchange_spec& spec, endpoint_ptr delay) {
+  state_.exchanges = state_.exchanges.set(spec.name, exchange_bindings{spec, std::move(delay)});
   changed();
 }
 

@@ -29,7 +29,8 @@ public:
   /// Bindings to it must have been taken away before.
   void remove_queue(std::string_view name);
 
-  void add_exchange(const exchange_spec& spec);
+  /// `delay`: where its messages wait, if it is an x-delayed-message exchange.
+  void add_exchange(const exchange_spec& spec, endpoint_ptr delay = {});
   void set_alternate(std::string_view exchange, std::optional<std::string> name);
   /// Its bindings to others go with it; bindings to it must have been taken away before.
   void remove_exchange(std::string_view name);

@@ -9,7 +9,7 @@ namespace switchboard::broker {
 
 struct exchange_spec {
   std::string name;
-  std::string type; ///< direct, fanout, topic, headers
+  std::string type; ///< direct, fanout, topic, headers, x-consistent-hash, x-delayed-message
   bool durable = false;
   bool auto_delete = false; ///< goes when its last binding goes
   bool internal = false;    ///< no client may publish to it

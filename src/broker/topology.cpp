@@ -83,7 +83,7 @@ topology::topology(std::string vhost) : vhost_(std::move(vhost)) {
 
 // -- exchanges ------------------------------------------------------------------------------------------------------
 
-expected<record_changes> topology::declare_exchange(const exchange_spec& asked, bool passive) {
+expected<record_changes> topology::declare_exchange(const exchange_spec& asked, bool passive, const make_delay& make) {
   auto spec = asked;
   spec.name = clean_name(asked.name);
   if (!passive)
@@ -99,8 +99,12 @@ expected<record_changes> topology::declare_exchange(const exchange_spec& asked, 
       return good.error();
     if (auto good = check_new_exchange(spec, vhost_); !good)
       return good.error();
-    add_exchange(spec);
-    return spec.durable ? record_changes{{exchange_key(vhost_, spec.name), encode_exchange(spec)}} : record_changes{};
+    auto delay = spec.type == delayed_type && make ? make(spec) : nullptr;
+    const auto number = delay ? delay->number : queue_number{0};
+    add_exchange(spec, std::move(delay));
+    if (!spec.durable)
+      return record_changes{};
+    return record_changes{{exchange_key(vhost_, spec.name), encode_exchange(spec, number)}};
   }
   if (!passive)
     if (auto same = check_same_exchange(held->second.spec, spec, vhost_); !same)
@@ -248,9 +252,8 @@ expected<record_changes> topology::bind(const binding_spec& asked, std::string_v
     return good.error();
   if (auto good = check_ends(spec); !good)
     return good.error();
-  if (exchanges_.find(spec.source)->second.spec.type == "headers")
-    if (auto good = header_pattern::check(spec.arguments); !good)
-      return good.error();
+  if (auto good = check_new_binding(exchanges_.find(spec.source)->second.spec, spec); !good)
+    return good.error();
   if (auto good = check_destination_access(spec, owner); !good)
     return good.error();
   record_changes changes;
@@ -304,9 +307,11 @@ bool topology::is_durable(const binding_spec& spec) const {
 
 // -- putting in and taking out --------------------------------------------------------------------------------------
 
-void topology::add_exchange(const exchange_spec& spec) {
-  exchanges_[spec.name].spec = spec;
-  routes_.add_exchange(spec);
+void topology::add_exchange(const exchange_spec& spec, endpoint_ptr delay) {
+  auto& added = exchanges_[spec.name];
+  added.spec = spec;
+  added.delay = delay;
+  routes_.add_exchange(spec, std::move(delay));
   if (!policies_.empty())
     apply_policies_to(spec);
 }
@@ -385,6 +390,8 @@ void topology::remove_exchanges(std::vector<std::string> names, record_changes& 
     remove_bindings_from(name, changes);
     if (held->second.spec.durable)
       changes.push_back({exchange_key(vhost_, name), std::nullopt});
+    if (held->second.delay)
+      removed_delays_.push_back(std::move(held->second.delay));
     exchanges_.erase(held);
   }
 }
@@ -432,11 +439,15 @@ void topology::apply_policies_to(const exchange_spec& spec) {
 
 // -- restoring ------------------------------------------------------------------------------------------------------
 
-expected<void> topology::restore(std::vector<topology_record> records, const restore_endpoint& make) {
-  // Ends before bindings; what std::variant holds first comes first.
-  std::stable_sort(records.begin(), records.end(), [](const topology_record& left, const topology_record& right) {
-    return left.what.index() < right.what.index();
-  });
+expected<void> topology::restore(std::vector<topology_record> records, const restore_endpoint& make,
+                                 const restore_delay& delay) {
+  // Ends before bindings (what std::variant holds first comes first), and these in the order in which they were made.
+  const auto rank = [](const topology_record& each) {
+    const auto* binding = std::get_if<binding_record>(&each.what);
+    return std::pair{each.what.index(), binding ? binding->number : binding_number{0}};
+  };
+  std::stable_sort(records.begin(), records.end(),
+                   [&](const topology_record& left, const topology_record& right) { return rank(left) < rank(right); });
   for (const auto& each : records) {
     if (each.vhost != vhost_)
       return {errc::corrupt, "topology record of another vhost, '" + each.vhost + "'"};
@@ -444,7 +455,7 @@ expected<void> topology::restore(std::vector<topology_record> records, const res
     if (const auto* policy = std::get_if<policy_record>(&each.what))
       policies_.put(policy->kind, policy->what);
     else if (const auto* exchange = std::get_if<exchange_record>(&each.what))
-      done = restore_exchange(*exchange);
+      done = restore_exchange(*exchange, delay);
     else if (const auto* queue = std::get_if<queue_record>(&each.what))
       done = restore_queue(*queue, make);
     else if (const auto* binding = std::get_if<binding_record>(&each.what))
@@ -455,10 +466,10 @@ expected<void> topology::restore(std::vector<topology_record> records, const res
   return {};
 }
 
-expected<void> topology::restore_exchange(const exchange_record& record) {
-  if (exchanges_.contains(record.spec.name) || !check_exchange_type(record.spec))
+expected<void> topology::restore_exchange(const exchange_record& record, const restore_delay& delay) {
+  if (exchanges_.contains(record.spec.name) || !exchange_kind_of(routing_type(record.spec)))
     return corrupt("exchange", record.spec.name);
-  add_exchange(record.spec);
+  add_exchange(record.spec, record.delay != 0 && delay ? delay(record.spec, record.delay) : nullptr);
   return {};
 }
 
@@ -508,6 +519,12 @@ void topology::each_exchange(const std::function<void(const exchange_spec&)>& se
 void topology::each_queue(const std::function<void(const queue_spec&, const endpoint_ptr&)>& see) const {
   for (const auto& [name, held] : queues_)
     see(held.spec, held.queue);
+}
+
+void topology::each_delay(const std::function<void(const endpoint_ptr&)>& see) const {
+  for (const auto& [name, held] : exchanges_)
+    if (held.delay)
+      see(held.delay);
 }
 
 void topology::each_binding(const std::function<void(const binding_spec&)>& see) const {

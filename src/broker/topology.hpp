@@ -63,14 +63,20 @@ public:
   /// The same for a queue read from the log.
   using restore_endpoint = std::function<endpoint_ptr(const queue_spec&, queue_number)>;
 
+  /// Makes the place where messages of a new x-delayed-message exchange wait, of kind delay.
+  using make_delay = std::function<endpoint_ptr(const exchange_spec&)>;
+  /// The same for an exchange read from the log.
+  using restore_delay = std::function<endpoint_ptr(const exchange_spec&, queue_number)>;
+
   /// Holds the predeclared exchanges: "", amq.direct, amq.fanout, amq.topic, amq.headers, amq.match,
   /// amq.rabbitmq.trace.
   explicit topology(std::string vhost = "/");
 
   const std::string& vhost() const noexcept { return vhost_; }
 
-  /// Passive only asks whether it exists.
-  expected<record_changes> declare_exchange(const exchange_spec& spec, bool passive = false);
+  /// Passive only asks whether it exists. `make` is called after every check, for a new exchange that delays.
+  expected<record_changes> declare_exchange(const exchange_spec& spec, bool passive = false,
+                                            const make_delay& make = {});
   /// An exchange that does not exist counts as deleted. Takes its bindings along, and auto-delete exchanges that were
   /// bound to nothing else.
   expected<record_changes> delete_exchange(std::string_view name, bool if_unused = false);
@@ -105,7 +111,11 @@ public:
 
   /// Takes in all records of this vhost at once, in any order. Call first. errc::corrupt if one doesn't fit the others:
   /// a binding without its ends, a thing twice; then the topology is half restored and of no use.
-  expected<void> restore(std::vector<topology_record> records, const restore_endpoint& make);
+  expected<void> restore(std::vector<topology_record> records, const restore_endpoint& make,
+                         const restore_delay& delay = {});
+
+  /// What stood behind exchanges that delay and that were deleted since the last call, by whatever.
+  std::vector<endpoint_ptr> take_removed_delays() { return std::exchange(removed_delays_, {}); }
 
   /// The routes of this moment; the same pointer until something changes. Never null.
   std::shared_ptr<const routing_table> snapshot() { return routes_.snapshot(); }
@@ -116,6 +126,7 @@ public:
   // For inspection, in order of name; bindings in an order that stays. The function must not change the topology.
   void each_exchange(const std::function<void(const exchange_spec&)>& see) const;
   void each_queue(const std::function<void(const queue_spec&, const endpoint_ptr&)>& see) const;
+  void each_delay(const std::function<void(const endpoint_ptr&)>& see) const;
   /// Without the implicit bindings of the default exchange.
   void each_binding(const std::function<void(const binding_spec&)>& see) const;
 
@@ -123,6 +134,7 @@ private:
   struct exchange_entry {
     exchange_spec spec;
     std::size_t bindings = 0; ///< with this source
+    endpoint_ptr delay;       ///< null if it doesn't delay
   };
   struct queue_entry {
     queue_spec spec;
@@ -139,7 +151,7 @@ private:
   /// By binding_identity(), which begins with the source.
   using binding_map = std::map<std::string, binding_entry, std::less<>>;
 
-  void add_exchange(const exchange_spec& spec);
+  void add_exchange(const exchange_spec& spec, endpoint_ptr delay = {});
   void add_queue(const queue_spec& spec, endpoint_ptr queue);
   void add_binding(std::string identity, const binding_spec& spec, binding_number number);
   queue_removed remove_queue(queue_map::iterator at);
@@ -164,7 +176,7 @@ private:
   policy_changed apply_policies(record_changes changes);
   void apply_policies_to(const exchange_spec& spec);
 
-  expected<void> restore_exchange(const exchange_record& record);
+  expected<void> restore_exchange(const exchange_record& record, const restore_delay& delay);
   expected<void> restore_queue(const queue_record& record, const restore_endpoint& make);
   expected<void> restore_binding(const binding_record& record);
 
@@ -176,6 +188,7 @@ private:
   /// Identities of the bindings that end at a queue or exchange, by end_key(); views of keys in bindings_.
   std::map<std::string, std::set<std::string_view>, std::less<>> bindings_to_;
   std::map<std::string, std::set<std::string_view>, std::less<>> owned_; ///< names of exclusive queues by owner
+  std::vector<endpoint_ptr> removed_delays_;
   binding_number next_binding_ = 1;
   routing_table_builder routes_;
 };

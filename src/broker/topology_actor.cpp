@@ -5,9 +5,11 @@
 #include <caf/response_promise.hpp>
 #include <caf/send.hpp>
 
+#include "broker/delay_actor.hpp"
 #include "broker/errors.hpp"
 #include "broker/pinned_actor.hpp"
 #include "broker/queue_actor.hpp"
+#include "broker/stream_actor.hpp"
 
 namespace switchboard::broker {
 
@@ -51,7 +53,10 @@ public:
         [this](const find_queue& what) { return on_find_queue(what); },
         [this](const delete_queue& what) { return on_delete_queue(what); },
         [this](const declare_exchange& what) {
-          return answer<exchange_ok>(topology_.declare_exchange(what.spec, what.passive));
+          return answer<exchange_ok>(
+              topology_.declare_exchange(what.spec, what.passive, [this](const exchange_spec& spec) {
+                return start_delay(spec, setup_.log->next_queue_number(), {});
+              }));
         },
         [this](const delete_exchange& what) {
           return answer<exchange_ok>(topology_.delete_exchange(what.name, what.if_unused));
@@ -80,9 +85,8 @@ public:
   /// The node stops: queues end, nothing is deleted. Letting go of them here breaks the circle of actors that hold one
   /// another.
   void on_exit() override {
-    topology_.each_queue([](const queue_spec&, const endpoint_ptr& queue) {
-      caf::anon_send(static_cast<const queue_handle&>(*queue).actor, shut_queue{/*stopping*/ true});
-    });
+    topology_.each_queue([](const queue_spec&, const endpoint_ptr& queue) { shut(*queue, /*stopping*/ true); });
+    topology_.each_delay([](const endpoint_ptr& delay) { shut(*delay, /*stopping*/ true); });
     waiting_.clear();
     topology_ = topology{};
     publish_routes();
@@ -91,19 +95,27 @@ public:
 private:
   expected<void> restore() {
     expected<void> messages;
-    auto restored =
-        topology_.restore(std::exchange(setup_.records, {}), [&](const queue_spec& spec, queue_number number) {
-          std::vector<queued> found;
-          // Nobody wrote down what was delivered before the stop, so each may have been: redelivered says just that.
-          auto read_queue = setup_.log->each_message(number, [&](position at, message_ptr what) {
-            found.push_back({std::move(what), at, true});
-          });
-          // One damaged record must not keep the node down: the others of its queue were read.
-          if (auto owner = setup_.owner.lock(); !read_queue && read_queue.error().code == errc::corrupt && owner)
-            owner->note_damaged(spec.name);
-          else if (!read_queue && messages)
-            messages = read_queue;
-          return start_queue(spec, number, std::move(found));
+    const auto stored = [&](const std::string& name, queue_number number) {
+      std::vector<queued> found;
+      // Nobody wrote down what was delivered before the stop, so each may have been: redelivered says just that.
+      auto read_queue = setup_.log->each_message(number, [&](position at, message_ptr what) {
+        found.push_back({std::move(what), at, true});
+      });
+      // One damaged record must not keep the node down: the others of its queue were read.
+      if (auto owner = setup_.owner.lock(); !read_queue && read_queue.error().code == errc::corrupt && owner)
+        owner->note_damaged(name);
+      else if (!read_queue && messages)
+        messages = read_queue;
+      return found;
+    };
+    auto restored = topology_.restore(
+        std::exchange(setup_.records, {}),
+        [&](const queue_spec& spec, queue_number number) {
+          return start_queue(spec, number,
+                             is_stream(spec.arguments) ? std::vector<queued>{} : stored(spec.name, number));
+        },
+        [&](const exchange_spec& spec, queue_number number) {
+          return start_delay(spec, number, stored(spec.name, number));
         });
     publish_routes();
     return restored ? messages : restored;
@@ -111,11 +123,28 @@ private:
 
   endpoint_ptr start_queue(const queue_spec& spec, queue_number number, std::vector<queued> recovered) {
     auto* where = setup_.where[number % setup_.where.size()];
+    if (is_stream(spec.arguments)) {
+      auto stream =
+          spawn_stream(system(), where, {setup_.vhost, spec, topology_.effective_arguments(spec), number, setup_.log});
+      monitor(stream);
+      return std::make_shared<queue_handle>(number, spec.name, spec.durable, std::move(stream), endpoint_kind::stream);
+    }
     auto actor = spawn_queue(system(), where,
                              {setup_.vhost, spec, topology_.effective_arguments(spec), number, setup_.owner, setup_.log,
                               caf::actor_cast<caf::actor>(this), setup_.bounds, std::move(recovered)});
     monitor(actor);
     return std::make_shared<queue_handle>(number, spec.name, spec.durable, std::move(actor));
+  }
+
+  endpoint_ptr start_delay(const exchange_spec& spec, queue_number number, std::vector<queued> recovered) {
+    auto actor = spawn_delay(system(), setup_.where[number % setup_.where.size()],
+                             {spec, number, setup_.owner, setup_.log, std::move(recovered)});
+    monitor(actor);
+    return std::make_shared<queue_handle>(number, spec.name, spec.durable, std::move(actor), endpoint_kind::delay);
+  }
+
+  static void shut(const endpoint& what, bool stopping) {
+    caf::anon_send(static_cast<const queue_handle&>(what).actor, shut_queue{stopping});
   }
 
   caf::result<queue_ok> on_declare_queue(const declare_queue& what) {
@@ -135,7 +164,7 @@ private:
     request(queue->actor, caf::infinite, inspect_queue{/*used*/ true})
         .then(
             [promise, queue](const queue_status& now) mutable {
-              promise.deliver(queue_ok{queue, now.ready, now.consumers});
+              promise.deliver(queue_ok{queue, now.ready, queue->kind == endpoint_kind::stream ? 0 : now.consumers});
             },
             [promise](const caf::error& why) mutable { promise.deliver(why); });
     return promise;
@@ -158,7 +187,9 @@ private:
     auto queue = std::static_pointer_cast<const queue_handle>(*found);
     request(queue->actor, caf::infinite, inspect_queue{})
         .then(
-            [this, what, queue, promise](const queue_status& now) mutable -> void {
+            [this, what, queue, promise](queue_status now) mutable -> void {
+              if (queue->kind == endpoint_kind::stream) // it goes whoever reads it, and nobody is told of its messages
+                now = {};
               auto removed = topology_.delete_queue(what.name, what.owner, what.if_unused, what.if_empty,
                                                     {now.ready, now.consumers});
               if (!removed)
@@ -231,6 +262,11 @@ private:
       if (queue->durable)
         transaction->delete_queue_messages(queue->number);
     });
+    topology_.each_delay([&](const endpoint_ptr& delay) {
+      shut(*delay, /*stopping*/ false);
+      if (delay->durable)
+        transaction->delete_queue_messages(delay->number);
+    });
     for (auto& change : topology_.clear())
       transaction->delete_topology(std::move(change.key));
     publish_routes();
@@ -246,6 +282,9 @@ private:
   /// Runs `then` once the changes are on disk; at once if there are none. `emptied`: a queue whose messages go with
   /// them.
   void store(record_changes changes, std::function<void()> then, queue_number emptied = 0) {
+    const auto delays = topology_.take_removed_delays();
+    for (const auto& gone : delays)
+      shut(*gone, /*stopping*/ false);
     if (changes.empty() && emptied == 0)
       return then();
     auto transaction = setup_.log->begin();
@@ -257,6 +296,9 @@ private:
     }
     if (emptied != 0)
       transaction->delete_queue_messages(emptied);
+    for (const auto& gone : delays) // a durable one's exchange is among the changes
+      if (gone->durable)
+        transaction->delete_queue_messages(gone->number);
     const auto number = ++last_change_;
     waiting_.emplace(number, std::move(then));
     setup_.log->commit(std::move(transaction), [self = caf::actor_cast<caf::actor>(this), number] {

@@ -212,6 +212,8 @@ exchange_record read_exchange(const json& record, std::string_view name) {
   read.spec.auto_delete = flag_from(at(record, "auto_delete"));
   read.spec.internal = flag_from(at(record, "internal"));
   read.spec.arguments = table_from(at(record, "arguments"), 1);
+  if (record.contains("delay"))
+    read.delay = number_from<queue_number>(at(record, "delay"));
   return read;
 }
 
@@ -304,13 +306,15 @@ std::string encode_policy(const policy& what) {
       .dump();
 }
 
-std::string encode_exchange(const exchange_spec& spec) {
-  return json{{"version", record_version},
+std::string encode_exchange(const exchange_spec& spec, queue_number delay) {
+  json record{{"version", record_version},
               {"type", escaped(spec.type)},
               {"auto_delete", spec.auto_delete},
               {"internal", spec.internal},
-              {"arguments", table_json(spec.arguments)}}
-      .dump();
+              {"arguments", table_json(spec.arguments)}};
+  if (delay != 0)
+    record["delay"] = delay;
+  return record.dump();
 }
 
 std::string encode_queue(const queue_spec& spec, queue_number number) {

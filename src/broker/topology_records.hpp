@@ -38,6 +38,7 @@ using binding_number = std::uint64_t;
 
 struct exchange_record {
   exchange_spec spec;
+  queue_number delay = 0; ///< where its messages wait, if it is an x-delayed-message exchange
 };
 struct queue_record {
   queue_spec spec;
@@ -62,7 +63,7 @@ std::string queue_key(std::string_view vhost, std::string_view name);
 std::string binding_key(std::string_view vhost, binding_number number);
 std::string policy_key(policy_kind kind, std::string_view vhost, std::string_view name);
 
-std::string encode_exchange(const exchange_spec& spec);
+std::string encode_exchange(const exchange_spec& spec, queue_number delay = 0);
 std::string encode_queue(const queue_spec& spec, queue_number number);
 std::string encode_binding(const binding_spec& spec);
 std::string encode_policy(const policy& what);

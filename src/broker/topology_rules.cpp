@@ -118,13 +118,33 @@ expected<void> check_names_exchange(std::string_view argument, const field_table
 } // namespace
 
 expected<void> check_exchange_type(const exchange_spec& spec) {
-  if (exchange_kind_of(spec.type))
+  if (spec.type == delayed_type || exchange_kind_of(spec.type))
     return {};
   return command_invalid("unknown exchange type '" + spec.type + "'");
 }
 
 expected<void> check_new_exchange(const exchange_spec& spec, std::string_view vhost) {
-  return check_names_exchange(alternate_argument, spec.arguments, named("exchange", spec.name, vhost));
+  if (auto good = check_names_exchange(alternate_argument, spec.arguments, named("exchange", spec.name, vhost)); !good)
+    return good;
+  if (spec.type == delayed_type) {
+    const auto type = routing_type(spec);
+    if (type.empty() || type == delayed_type)
+      return precondition_failed("Invalid argument, 'x-delayed-type' must be an existing exchange type");
+    if (!exchange_kind_of(type))
+      return command_invalid("unknown exchange type '" + std::string{type} + "'");
+  }
+  return exchange_kind_of(routing_type(spec)) == exchange_kind::hash ? hash_input::check(spec.arguments)
+                                                                     : expected<void>{};
+}
+
+expected<void> check_new_binding(const exchange_spec& source, const binding_spec& spec) {
+  const auto kind = exchange_kind_of(routing_type(source));
+  if (kind == exchange_kind::headers)
+    return header_pattern::check(spec.arguments);
+  if (kind == exchange_kind::hash)
+    if (auto weight = hash_weight(spec.routing_key); !weight)
+      return weight.error();
+  return {};
 }
 
 expected<void> check_same_exchange(const exchange_spec& current, const exchange_spec& wanted, std::string_view vhost) {

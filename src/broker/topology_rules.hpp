@@ -25,6 +25,9 @@ expected<void> check_new_exchange(const exchange_spec& spec, std::string_view vh
 /// 406 if `wanted` is not what `current` is.
 expected<void> check_same_exchange(const exchange_spec& current, const exchange_spec& wanted, std::string_view vhost);
 
+/// 406 for a key or arguments that bindings of that source can't have.
+expected<void> check_new_binding(const exchange_spec& source, const binding_spec& spec);
+
 /// 406 if queues of that type must have a name.
 expected<void> check_server_named(const queue_spec& spec);
 /// 406 for arguments of the wrong type or value, of another queue type, or that don't go with the queue's properties.

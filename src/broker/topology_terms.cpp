@@ -39,7 +39,9 @@ struct printer {
   std::string operator()(const decimal& value) const {
     return "{" + std::to_string(value.scale) + "," + std::to_string(value.value) + "}";
   }
-  std::string operator()(const std::string& value) const { return "<<" + erlang_string(value) + ">>"; }
+  std::string operator()(const std::string& value) const {
+    return value.empty() ? "<<>>" : "<<" + erlang_string(value) + ">>";
+  }
   std::string operator()(const byte_array& value) const { return (*this)(value.bytes); }
   std::string operator()(const timestamp& value) const { return std::to_string(value.seconds); }
   std::string operator()(const field_array& value) const {

@@ -62,6 +62,12 @@ public:
         queue, 0, [&](store::stored_message&& found) { return visit(found.at, std::move(found.message)), true; });
   }
 
+  expected<void> read_messages(broker::queue_number queue, broker::position from,
+                               const std::function<bool(broker::position, message_ptr)>& visit) override {
+    return store_->each_message(
+        queue, from, [&](store::stored_message&& found) { return visit(found.at, std::move(found.message)); });
+  }
+
 private:
   std::shared_ptr<store::environment> store_;
 };

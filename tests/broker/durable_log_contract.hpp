@@ -106,6 +106,33 @@ TYPED_TEST_P(durable_log_contract, keeps_one_message_in_several_queues) {
   EXPECT_THAT(this->bodies(second), testing::ElementsAre("both"));
 }
 
+TYPED_TEST_P(durable_log_contract, reads_a_queue_from_a_position_until_told_to_stop) {
+  constexpr auto high = broker::position{1} << 63; // positions may be chosen by whoever owns the queue
+  const auto queue = this->log->next_queue_number(), other = this->log->next_queue_number();
+  this->commit([&](broker::durable_transaction& changes) {
+    changes.put_message(other, high + 1, this->text("another's"));
+    for (const broker::position at : {broker::position{7}, high, high + 1, high + 2, high + 3})
+      changes.put_message(queue, at, this->text(std::to_string(at)));
+  });
+  const auto read = [&](broker::position from, std::size_t count) {
+    std::vector<broker::position> seen;
+    EXPECT_TRUE(this->log->read_messages(queue, from, [&](broker::position at, message_ptr what) {
+      EXPECT_EQ(what->body(), std::to_string(at));
+      seen.push_back(at);
+      return seen.size() < count;
+    }));
+    return seen;
+  };
+  for (int opened = 0; opened < 2; ++opened) {
+    EXPECT_THAT(read(0, 99), testing::ElementsAre(7, high, high + 1, high + 2, high + 3));
+    EXPECT_THAT(read(high + 1, 2), testing::ElementsAre(high + 1, high + 2));
+    EXPECT_THAT(read(high + 3, 99), testing::ElementsAre(high + 3));
+    EXPECT_THAT(read(high + 4, 99), testing::IsEmpty());
+    this->reopen();
+  }
+  EXPECT_LT(this->log->take_positions(1), high);
+}
+
 TYPED_TEST_P(durable_log_contract, applies_the_commits_of_a_thread_in_order) {
   const auto queue = this->log->next_queue_number();
   const auto at = this->log->take_positions(100);
@@ -194,9 +221,9 @@ TYPED_TEST_P(durable_log_contract, serves_many_threads) {
   }
 }
 
-REGISTER_TYPED_TEST_SUITE_P(durable_log_contract, is_empty_at_first, keeps_messages_whole_and_in_order_across_a_restart,
-                            keeps_one_message_in_several_queues, applies_the_commits_of_a_thread_in_order,
-                            empties_one_queue_and_no_other, keeps_replaces_and_deletes_topology, gives_numbers_out_once,
-                            serves_many_threads);
+REGISTER_TYPED_TEST_SUITE_P(durable_log_contract, is_empty_at_first, reads_a_queue_from_a_position_until_told_to_stop,
+                            keeps_messages_whole_and_in_order_across_a_restart, keeps_one_message_in_several_queues,
+                            applies_the_commits_of_a_thread_in_order, empties_one_queue_and_no_other,
+                            keeps_replaces_and_deletes_topology, gives_numbers_out_once, serves_many_threads);
 
 } // namespace switchboard::test

@@ -229,6 +229,7 @@ TEST(topology_terms, values_are_printed_as_erlang_prints_them) {
       {1.5e-7, "1.5e-7"},
       {decimal{2, 5}, "{2,5}"},
       {"a\"b\\", "<<\"a\\\"b\\\\\">>"},
+      {"", "<<>>"},
       {byte_array{"x"}, "<<\"x\">>"},
       {timestamp{9}, "9"},
       {field_array{}, "[]"},

@@ -466,6 +466,57 @@ protected:
   std::map<std::string, std::string> log_;
 };
 
+TEST_F(a_durable_topology, keeps_where_the_messages_of_a_delayed_exchange_wait) {
+  const auto declare_delayed = [this](const std::string& name, field_table arguments, bool auto_delete = false) {
+    return topology_.declare_exchange({.name = name,
+                                       .type = "x-delayed-message",
+                                       .durable = true,
+                                       .auto_delete = auto_delete,
+                                       .arguments = arguments},
+                                      false, [this](const exchange_spec& spec) {
+                                        return std::make_shared<const endpoint>(++number_, spec.name, spec.durable,
+                                                                                endpoint_kind::delay);
+                                      });
+  };
+  const auto direct = arguments_of("x-delayed-type", "direct");
+  number_ = 40;
+  keep(declare_delayed("D", direct));
+  EXPECT_TRUE(declare_delayed("D", direct)->empty()) << "it is there";
+  EXPECT_EQ(number_, 41u);
+  const std::string no_type =
+      "PRECONDITION_FAILED - Invalid argument, 'x-delayed-type' must be an existing exchange type";
+  EXPECT_EQ(declare_delayed("E", {}).error().what, no_type);
+  EXPECT_EQ(declare_delayed("E", arguments_of("x-delayed-type", 5)).error().what, no_type);
+  EXPECT_EQ(declare_delayed("E", arguments_of("x-delayed-type", "x-delayed-message")).error().what, no_type);
+  EXPECT_EQ(declare_delayed("E", arguments_of("x-delayed-type", "nope")).error().what,
+            "COMMAND_INVALID - unknown exchange type 'nope'");
+
+  topology restored;
+  std::vector<topology_record> records;
+  for (const auto& [key, bytes] : log_)
+    records.push_back(*decode_record(key, bytes));
+  queue_number found = 0;
+  ASSERT_TRUE(restored.restore(
+      std::move(records), [](const queue_spec&, queue_number) { return nullptr; },
+      [&](const exchange_spec& spec, queue_number number) {
+        EXPECT_EQ(spec.name, "D");
+        found = number;
+        return std::make_shared<const endpoint>(number, spec.name, true, endpoint_kind::delay);
+      }));
+  EXPECT_EQ(found, 41u);
+  EXPECT_TRUE(restored.take_removed_delays().empty());
+  ASSERT_TRUE(restored.delete_exchange("D"));
+  const auto removed = restored.take_removed_delays();
+  ASSERT_EQ(removed.size(), 1u);
+  EXPECT_EQ(removed.front()->number, 41u);
+
+  keep(declare_delayed("A", direct, /*auto_delete*/ true)); // goes with its last binding, and its messages with it
+  keep(declare({.name = "q", .durable = true}));
+  keep(bind("A", "q", "k"));
+  ASSERT_TRUE(remove("q"));
+  EXPECT_EQ(topology_.take_removed_delays().size(), 1u);
+}
+
 TEST_F(a_durable_topology, only_durable_things_and_bindings_between_them_are_recorded) {
   keep(declare({.name = "durable", .durable = true}));
   keep(declare({.name = "transient"}));

@@ -69,6 +69,17 @@ public:
       visit(at, what);
     return {};
   }
+  expected<void> read_messages(broker::queue_number queue, broker::position from,
+                               const std::function<bool(broker::position, message_ptr)>& visit) override {
+    std::map<broker::position, message_ptr> all;
+    {
+      std::lock_guard hold{mutex_};
+      all = messages_[queue];
+    }
+    for (auto at = all.lower_bound(from); at != all.end() && visit(at->first, at->second); ++at) {
+    }
+    return {};
+  }
 
 private:
   std::mutex mutex_;

@@ -50,6 +50,12 @@ def until(what, condition, deadline_s=DEADLINE_S):
         time.sleep(0.02)
 
 
+def own_mib(pid):
+    """Memory that is the process's own: not the store's file, which the system keeps in memory as long as it likes."""
+    with open(f"/proc/{pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("RssAnon:")) / 1024
+
+
 class Lines:
     """A process whose output lines can be waited for."""
 

@@ -1,30 +1,13 @@
-"""What x- arguments, CC/BCC and tx promise (RabbitMQ 3.10), seen by pika. SWITCHBOARD_AMQP_PORT runs the same tests against
-another broker on that port of this machine, which is how they are checked against RabbitMQ."""
+"""What x- arguments, CC/BCC and tx promise (RabbitMQ 3.10), seen by pika. They run against RabbitMQ too
+(either_broker.py)."""
 
-import os
 import time
 
 import pika
 import pytest
 
 from conftest import until
-
-OTHER = os.environ.get("SWITCHBOARD_AMQP_PORT")
-
-
-@pytest.fixture
-def connect(request):
-    if not OTHER:
-        return request.getfixturevalue("node").pika
-    return lambda: pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", int(OTHER)))
-
-
-@pytest.fixture
-def channel(connect):
-    connection = connect()
-    yield connection.channel()
-    if connection.is_open:
-        connection.close()
+from either_broker import OTHER, channel, connect  # noqa: F401 (fixtures)
 
 
 def declare(channel, name, **arguments):
