@@ -235,10 +235,8 @@ void channel::on_method(std::string_view payload) {
     append_method(session_.out(), number_, access_request_ok{});
   else if (std::holds_alternative<channel_open>(*decoded))
     session_.fail(reply_code::channel_error, "second 'channel.open' seen", id);
-  else if (std::holds_alternative<channel_flow_ok>(*decoded) || std::holds_alternative<basic_cancel_ok>(*decoded))
-    return; // answers to what we may send: nothing to do
-  else
-    session_.fail(reply_code::not_implemented, std::string{name(*decoded)}, id);
+  else // what only a server says, or only channel 0
+    session_.fail(reply_code::command_invalid, "unimplemented method", id);
 }
 
 void channel::close(const channel_close&) {
@@ -307,6 +305,11 @@ bool channel::check_properties(const std::string_view properties, std::string& r
   const auto glance = glance_properties(properties);
   if (!glance) {
     session_.fail(reply_code::syntax_error, glance.error().what, basic_publish::id);
+    return false;
+  }
+  // They are passed on as they are: no consumer gets a table it can't read, or one that nests without end.
+  if (auto good = check_fields(glance->headers); !good) {
+    session_.fail(reply_code::syntax_error, good.error().what, basic_publish::id);
     return false;
   }
   if (glance->has_user_id && glance->user_id != session_.user()) {
@@ -584,6 +587,9 @@ void channel::consume(const basic_consume& what) {
   if (find_tag(what.consumer_tag))
     return session_.fail(reply_code::not_allowed,
                          "attempt to reuse consumer tag '" + std::string{what.consumer_tag} + "'", basic_consume::id);
+  if (const auto most = session_.how().consumers_per_channel_max; most != 0 && tags_.size() >= most)
+    return session_.fail(reply_code::not_allowed,
+                         "reached maximum (" + std::to_string(most) + ") of consumers per channel", basic_consume::id);
   if (what.queue == broker::reply_to_name)
     return consume_replies(what);
   std::string queue;

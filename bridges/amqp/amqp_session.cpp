@@ -410,15 +410,13 @@ void session::on_frame(const frame_result& frame) {
   }
   if (phase_ == phase::closing)
     return;
-  if (phase_ != phase::running) {
-    fail(reply_code::channel_error, "unexpected frame before connection.open", method_id_of(frame.payload));
-    return;
-  }
+  if (phase_ == phase::open)
+    return fail(reply_code::unexpected_frame, unexpected_frame_text(frame.type, frame.payload));
+  if (phase_ != phase::running)
+    return cut("a frame on a channel before the login");
   auto found = channels_.find(frame.channel);
   if (found == channels_.end()) {
     const auto id = frame.kind() == frame_type::method ? method_id_of(frame.payload) : method_id{};
-    if (id == channel_close_ok::id || id == channel_close::id)
-      return; // of a channel that both sides have closed at once
     if (id != channel_open::id)
       return fail(reply_code::channel_error, "expected 'channel.open'", id);
     if (channel_open what; !decode_as(frame.payload, what))
@@ -497,7 +495,16 @@ void session::on_connection_method(std::string_view payload) {
     return append_method(out_, 0, connection_update_secret_ok{}); // PLAIN secrets don't expire: nothing to renew
   if (phase_ == phase::running)
     return fail(reply_code::channel_error, "unexpected method in connection state running", id);
-  fail(reply_code::command_invalid, "unexpected method before connection.open", id);
+  if (phase_ == phase::open)
+    return fail(reply_code::channel_error, "unexpected method in connection state opening", id);
+  cut("a method out of turn before the login");
+}
+
+/// Without a word, as RabbitMQ does it: who has not logged in is not told what would do.
+void session::cut(std::string_view reason) {
+  node_.metrics.connections_refused.Add({{"bridge", "amqp"}, {"reason", "protocol"}}).Increment();
+  runtime::log::info("amqp_refused", {{"peer", peer_}, {"reason", reason}});
+  end();
 }
 
 void session::send_start() {
@@ -511,19 +518,20 @@ void session::send_start() {
 }
 
 void session::on_start_ok(const connection_start_ok& what) {
-  if (auto properties = decode_fields(what.client_properties)) {
-    if (const auto* found = properties->find("capabilities"))
-      if (const auto* capabilities = std::get_if<field_table>(&found->value)) {
-        const auto has = [&](std::string_view name) {
-          const auto* value = capabilities->find(name);
-          return value && value->as_bool() && *value->as_bool();
-        };
-        close_notify_ = has("authentication_failure_close");
-        cancel_notify_ = has("consumer_cancel_notify");
-        blocked_notify_ = has("connection.blocked");
-      }
-    facts_.client_properties = *std::move(properties);
-  }
+  auto properties = decode_fields(what.client_properties);
+  if (!properties)
+    return fail(reply_code::syntax_error, properties.error().what, connection_start_ok::id);
+  if (const auto* found = properties->find("capabilities"))
+    if (const auto* capabilities = std::get_if<field_table>(&found->value)) {
+      const auto has = [&](std::string_view name) {
+        const auto* value = capabilities->find(name);
+        return value && value->as_bool() && *value->as_bool();
+      };
+      close_notify_ = has("authentication_failure_close");
+      cancel_notify_ = has("consumer_cancel_notify");
+      blocked_notify_ = has("connection.blocked");
+    }
+  facts_.client_properties = *std::move(properties);
   const auto given = parse_credentials(what.mechanism, what.response);
   if (!given && given.error().code == errc::not_implemented) {
     runtime::log::info("amqp_refused", {{"peer", peer_}, {"reason", "unknown mechanism"}});

@@ -155,6 +155,7 @@ private:
   void on_tune_ok(const connection_tune_ok& what);
   void on_open(const connection_open& what);
   void on_close(const connection_close& what);
+  void cut(std::string_view reason);
   void send_start();
   void refuse_login(std::string_view mechanism);
   bool enter_list();
