@@ -347,9 +347,9 @@ private:
       let_in(held_.size());
   }
 
-  /// By way of topology: the clock must not be who holds a deleted queue last. Its thread would destroy the actor, which
-  /// tells the clock through a queue of 64 places that only that thread empties (CAF 0.17): with 64 of them it waits for
-  /// itself.
+  /// By way of topology: the clock must not be who holds a deleted queue last. Its thread would destroy the actor,
+  /// which tells the clock through a queue of 64 places that only that thread empties (CAF 0.17): with 64 of them it
+  /// waits for itself.
   template <class Tick>
   void tick_after(milliseconds delay, Tick what) {
     caf::delayed_anon_send(setup_.topology, delay, wake_queue{address(), caf::make_message(what)});
