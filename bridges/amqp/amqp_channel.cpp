@@ -490,9 +490,22 @@ void channel::on_deliver(consumer& to, broker::delivery_number first, std::vecto
 void channel::forward(consumer& to, broker::delivery_number number, const broker::queued& item) {
   to.out += !to.no_ack;
   const auto tag = unacked_.add(to.no_ack ? nullptr : &to, number);
+  if (!to.no_ack)
+    session_.watch_acks();
   const auto& what = *item.message;
   append_deliver(session_.out(), number_, to.tag, tag, item.redelivered,
                  {what.exchange(), what.routing_key(), what.properties(), what.body()}, session_.frame_max());
+}
+
+bool channel::check_acks(std::chrono::steady_clock::time_point now) {
+  const auto limit = session_.how().consumer_timeout;
+  if (unacked_.overdue(now, limit))
+    fail(reply_code::precondition_failed,
+         "delivery acknowledgement on channel " + std::to_string(number_) +
+             " timed out. Timeout value used: " + std::to_string(limit.count()) +
+             " ms. This timeout value can be configured, see consumers doc guide to learn more",
+         {});
+  return unacked_.size() > 0;
 }
 
 void channel::forward_parked() {
@@ -748,6 +761,8 @@ void channel::take_one(const broker::queue_ptr& queue, bool no_ack, method_id fa
           return append_method(session_.out(), number_, basic_get_empty{});
         taker->out += !no_ack;
         const auto tag = unacked_.add(no_ack ? nullptr : taker, found.number);
+        if (!no_ack)
+          session_.watch_acks();
         const auto& item = *found.item.message;
         append_get_ok(session_.out(), number_, tag, found.item.redelivered, static_cast<std::uint32_t>(found.remaining),
                       {item.exchange(), item.routing_key(), item.properties(), item.body()}, session_.frame_max());

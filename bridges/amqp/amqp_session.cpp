@@ -60,6 +60,9 @@ std::string reason_of(const std::exception_ptr& what) {
 /// Unsent bytes at which a client of direct replies is cut off, as a multiple of those at which it is no longer read.
 constexpr std::size_t unread_replies_max = 4;
 
+/// How long the look at unacknowledged deliveries may be late: RabbitMQ looks once a minute.
+constexpr auto ack_watch_max = 60s;
+
 /// Rechecks of the memory after which one read is let through.
 constexpr int memory_waits_max = 20;
 
@@ -68,9 +71,9 @@ constexpr int memory_waits_max = 20;
 session::session(caf::actor_config& config, caf::execution_unit* home, runtime::node_context& node, const options& how,
                  asio::ip::tcp::socket socket, std::uint64_t number)
     : broker::pinned_actor(config, home), node_(node), broker_(node.broker), how_(how), socket_(std::move(socket)),
-      timer_(socket_.get_executor()), memory_timer_(socket_.get_executor()), owner_("amqp/" + std::to_string(number)),
-      frame_max_(std::min(how.frame_max_bytes, initial_frame_max)), channel_max_(how.channel_max),
-      publisher_(node.broker),
+      timer_(socket_.get_executor()), memory_timer_(socket_.get_executor()), ack_timer_(socket_.get_executor()),
+      owner_("amqp/" + std::to_string(number)), frame_max_(std::min(how.frame_max_bytes, initial_frame_max)),
+      channel_max_(how.channel_max), publisher_(node.broker),
       card_(node.directory.enter("/amqp/sessions/" + std::to_string(number), "amqp_session", node.clock.now())),
       published_total_(node.metrics.amqp_published.Add({})), delivered_total_(node.metrics.amqp_delivered.Add({})),
       connections_(node.metrics.connections.Add({{"bridge", "amqp"}})) {
@@ -377,6 +380,7 @@ void session::close_socket() {
   boost::system::error_code ignored;
   timer_.cancel();
   memory_timer_.cancel();
+  ack_timer_.cancel();
   socket_.close(ignored);
 }
 
@@ -697,6 +701,23 @@ void session::on_heartbeat_tick() {
     return end();
   }
   arm_heartbeat();
+}
+
+void session::arm_ack_watch() {
+  watching_acks_ = true;
+  ack_timer_.expires_after(std::min<std::chrono::milliseconds>(how_.consumer_timeout / 4, ack_watch_max));
+  ack_timer_.async_wait([this, alive = self()](boost::system::error_code error) {
+    watching_acks_ = false;
+    if (error || phase_ != phase::running)
+      return;
+    const auto now = std::chrono::steady_clock::now();
+    bool any = false;
+    for (auto& [number, at] : channels_)
+      any = at->check_acks(now) || any;
+    if (any)
+      watch_acks();
+    wrote();
+  });
 }
 
 // -- publishing and acknowledging -----------------------------------------------------------------------------------

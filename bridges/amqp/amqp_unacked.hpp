@@ -2,6 +2,7 @@
 // settles. Pure. Tags count up from 1 for every message sent on the channel, with or without acknowledgement.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -34,6 +35,10 @@ public:
   /// Whether take() would find it.
   bool knows(std::uint64_t tag, bool multiple);
 
+  /// Asked every now and then: whether something has been out for `limit` or longer. Looks at the tags that were given
+  /// by the last few times it was asked, so a delivery needs no time of its own; late by one interval at most.
+  bool overdue(std::chrono::steady_clock::time_point now, std::chrono::milliseconds limit);
+
   std::size_t size() const noexcept { return out_; }
   std::uint64_t last_tag() const noexcept { return next_tag_ - 1; }
 
@@ -47,7 +52,13 @@ private:
   void take_slot(slot& at, std::vector<settled_range>& out);
   void drop_settled();
 
+  struct look {
+    std::chrono::steady_clock::time_point at;
+    std::uint64_t last_tag = 0; ///< all up to it were given by then
+  };
+
   std::deque<slot> slots_; ///< by tag; the first is out
+  std::deque<look> looks_; ///< of overdue(), while anything given before them is out
   std::uint64_t next_tag_ = 1;
   std::size_t out_ = 0;
 };

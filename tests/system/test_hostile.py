@@ -798,6 +798,32 @@ def test_a_silent_client_is_cut_and_a_heartbeat_must_be_on_channel_0(node):
             assert client.close_code() in (501, code)
 
 
+def test_a_consumer_that_never_acknowledges_loses_its_channel(new_node):
+    node = new_node("amqp.consumer_timeout=2s").start()
+    with Wire(node.amqp) as never, Wire(node.amqp) as other:
+        never.go("channel")
+        never.call(Queue.Declare(queue="held"), Queue.DeclareOk)
+        never.call(Basic.Consume(queue="held"), Basic.ConsumeOk)
+        never.send(publish(1, "", "held", b"mine"))
+        never.expect(Basic.Deliver)
+        assert never.close_code(8) == 406
+        assert never.text.startswith("PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value "
+                                     "used: 2000 ms.")
+        other.go("channel")
+        assert other.call(Basic.Get(queue="held"), Basic.GetOk).redelivered
+        [other.frame() for _ in range(2)]
+        other.method(1, Basic.Ack(delivery_tag=1))
+        other.method(1, Basic.Consume(queue="held"))
+        other.expect(Basic.ConsumeOk)
+        for number in range(2, 8):  # one that acknowledges in time is left alone
+            other.send(publish(1, "", "held", b"x"))
+            assert other.expect(Basic.Deliver).delivery_tag == number
+            [other.frame() for _ in range(2)]
+            time.sleep(0.5)  # the work
+            other.method(1, Basic.Ack(delivery_tag=number))
+        other.call(Queue.Delete(queue="held"), Queue.DeleteOk)
+
+
 def test_queues_that_wait_for_their_time_do_not_keep_the_node_from_stopping(new_node):
     """Deleted queues whose x-expires or message time to live still ran once locked CAF's clock for good."""
     node = new_node("log.level=error").start()
