@@ -245,10 +245,8 @@ private:
       in.long_string();
       return {};
     case 'A':
-    case 'F': {
-      const auto inside = in.long_string();
-      return in.ok() ? fields(inside, depth + 1, letter == 'F') : expected<void>{table_cut_off};
-    }
+    case 'F':
+      return fields(in.long_string(), depth + 1, letter == 'F');
     default:
       return unknown_type(letter);
     }

@@ -117,6 +117,9 @@ TEST(field_table, is_checked_as_it_is_read) {
     expect_same_verdict(std::string("\x01n") + static_cast<char>(letter) + std::string(16, '\0'));
   for (const int levels : {1, field_depth_max, field_depth_max + 1, 18000})
     expect_same_verdict(nested_tables(static_cast<std::uint32_t>(levels)));
+  auto both = nested_tables(field_depth_max + 1); // too deep, and the innermost length lies
+  both[both.size() - 4] = '\x08';
+  expect_same_verdict(both);
   std::mt19937 dice{1};
   for (int i = 0; i < 20'000; ++i)
     expect_same_verdict(golden::mutate(whole, dice));
