@@ -96,23 +96,40 @@ void amqp_bridge::accept(listener& at) {
 }
 
 void amqp_bridge::on_accept(tcp::socket socket, std::size_t home, std::shared_ptr<const tls_context> tls) {
+  boost::system::error_code gone;
+  const auto peer = socket.remote_endpoint(gone).address();
   {
     std::lock_guard guard{mutex_};
-    if (sessions_.size() + starting_ >= how_.connections_max) {
+    if (sessions_.size() + starting_ >= how_.connections_max || !admit(peer)) {
       node_.metrics.connections_refused.Add({{"bridge", "amqp"}, {"reason", "limit"}}).Increment();
       return; // the socket closes
     }
     ++starting_;
   }
   // A session touches its socket from its own thread only, from its first step on.
-  asio::post(node_.io.home(home).context(), [this, home, tls = std::move(tls), number = accepted_,
+  asio::post(node_.io.home(home).context(), [this, home, peer, tls = std::move(tls), number = accepted_,
                                              moved = std::make_shared<tcp::socket>(std::move(socket))] {
-    start_session(std::move(*moved), home, number, tls);
+    start_session(std::move(*moved), peer, home, number, tls);
   });
 }
 
-void amqp_bridge::start_session(tcp::socket socket, std::size_t home, std::uint64_t number,
-                                std::shared_ptr<const tls_context> tls) {
+bool amqp_bridge::admit(const asio::ip::address& peer) {
+  if (how_.connections_per_address_max == 0)
+    return true;
+  auto& count = by_address_[peer];
+  if (count >= how_.connections_per_address_max)
+    return false;
+  ++count;
+  return true;
+}
+
+void amqp_bridge::forget(const asio::ip::address& peer) {
+  if (auto found = by_address_.find(peer); found != by_address_.end() && --found->second == 0)
+    by_address_.erase(found);
+}
+
+void amqp_bridge::start_session(tcp::socket socket, const asio::ip::address& peer, std::size_t home,
+                                std::uint64_t number, std::shared_ptr<const tls_context> tls) {
   std::lock_guard guard{mutex_};
   --starting_;
   if (stopping_)
@@ -121,9 +138,10 @@ void amqp_bridge::start_session(tcp::socket socket, std::size_t home, std::uint6
                                           std::move(socket), number, std::move(tls));
   sessions_.emplace(made.id(), made);
   // It lives on this thread and has not run yet, so this can't be called back at once.
-  made->attach_functor([this, id = made.id()] {
+  made->attach_functor([this, peer, id = made.id()] {
     std::lock_guard inner{mutex_};
     sessions_.erase(id);
+    forget(peer);
     all_gone_.notify_all();
   });
 }

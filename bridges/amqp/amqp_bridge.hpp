@@ -3,6 +3,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -42,8 +43,11 @@ private:
   expected<void> listen(listener& at, std::uint16_t port);
   void accept(listener& at);
   void on_accept(boost::asio::ip::tcp::socket socket, std::size_t home, std::shared_ptr<const tls_context> tls);
-  void start_session(boost::asio::ip::tcp::socket socket, std::size_t home, std::uint64_t number,
-                     std::shared_ptr<const tls_context> tls);
+  /// Counts one connection of that address; false if there may be no more. Under mutex_.
+  bool admit(const boost::asio::ip::address& peer);
+  void forget(const boost::asio::ip::address& peer);
+  void start_session(boost::asio::ip::tcp::socket socket, const boost::asio::ip::address& peer, std::size_t home,
+                     std::uint64_t number, std::shared_ptr<const tls_context> tls);
 
   runtime::node_context& node_;
   const options how_;
@@ -55,7 +59,8 @@ private:
   std::mutex mutex_;
   std::condition_variable all_gone_;
   std::unordered_map<caf::actor_id, caf::actor> sessions_;
-  std::size_t starting_ = 0; ///< accepted, on their way to their threads
+  std::map<boost::asio::ip::address, std::size_t> by_address_; ///< connections; empty if they are not limited
+  std::size_t starting_ = 0;                                   ///< accepted, on their way to their threads
   bool stopping_ = false;
 };
 

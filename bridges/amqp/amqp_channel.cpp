@@ -241,10 +241,8 @@ void channel::on_method(std::string_view payload) {
     append_method(session_.out(), number_, access_request_ok{});
   else if (std::holds_alternative<channel_open>(*decoded))
     session_.fail(reply_code::channel_error, "second 'channel.open' seen", id);
-  else if (std::holds_alternative<channel_flow_ok>(*decoded) || std::holds_alternative<basic_cancel_ok>(*decoded))
-    return; // answers to what we may send: nothing to do
-  else
-    session_.fail(reply_code::not_implemented, std::string{name(*decoded)}, id);
+  else // what only a server says, or only channel 0
+    session_.fail(reply_code::command_invalid, "unimplemented method", id);
 }
 
 void channel::close(const channel_close&) {
@@ -313,6 +311,11 @@ bool channel::check_properties(const std::string_view properties, std::string& r
   const auto glance = glance_properties(properties);
   if (!glance) {
     session_.fail(reply_code::syntax_error, glance.error().what, basic_publish::id);
+    return false;
+  }
+  // They are passed on as they are: no consumer gets a table it can't read, or one that nests without end.
+  if (auto good = check_fields(glance->headers); !good) {
+    session_.fail(reply_code::syntax_error, good.error().what, basic_publish::id);
     return false;
   }
   const auto refuse = [this](const error& why) {
@@ -491,9 +494,22 @@ void channel::on_deliver(consumer& to, broker::delivery_number first, std::vecto
 void channel::forward(consumer& to, broker::delivery_number number, const broker::queued& item) {
   to.out += !to.no_ack;
   const auto tag = unacked_.add(to.no_ack ? nullptr : &to, number);
+  if (!to.no_ack)
+    session_.watch_acks();
   const auto& what = *item.message;
   append_deliver(session_.out(), number_, to.tag, tag, item.redelivered,
                  {what.exchange(), what.routing_key(), what.properties(), what.body()}, session_.frame_max());
+}
+
+bool channel::check_acks(std::chrono::steady_clock::time_point now) {
+  const auto limit = session_.how().consumer_timeout;
+  if (unacked_.overdue(now, limit))
+    fail(reply_code::precondition_failed,
+         "delivery acknowledgement on channel " + std::to_string(number_) +
+             " timed out. Timeout value used: " + std::to_string(limit.count()) +
+             " ms. This timeout value can be configured, see consumers doc guide to learn more",
+         {});
+  return unacked_.size() > 0;
 }
 
 void channel::forward_parked() {
@@ -596,6 +612,9 @@ void channel::consume(const basic_consume& what) {
   if (same_tag)
     return session_.fail(reply_code::not_allowed,
                          "attempt to reuse consumer tag '" + std::string{what.consumer_tag} + "'", basic_consume::id);
+  if (const auto most = session_.how().consumers_per_channel_max; most != 0 && tags_.size() >= most)
+    return session_.fail(reply_code::not_allowed,
+                         "reached maximum (" + std::to_string(most) + ") of consumers per channel", basic_consume::id);
   std::string queue;
   if (!resolve_queue(what.queue, queue, basic_consume::id))
     return;
@@ -757,6 +776,8 @@ void channel::take_one(const broker::queue_ptr& queue, bool no_ack, method_id fa
           return append_method(session_.out(), number_, basic_get_empty{});
         taker->out += !no_ack;
         const auto tag = unacked_.add(no_ack ? nullptr : taker, found.number);
+        if (!no_ack)
+          session_.watch_acks();
         const auto& item = *found.item.message;
         append_get_ok(session_.out(), number_, tag, found.item.redelivered, static_cast<std::uint32_t>(found.remaining),
                       {item.exchange(), item.routing_key(), item.properties(), item.body()}, session_.frame_max());

@@ -2,6 +2,7 @@
 // into frames. Lives inside its session (amqp_session.hpp), on the session's I/O thread; never used from elsewhere.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -50,6 +51,9 @@ public:
   void on_deliver(consumer& to, broker::delivery_number first, std::vector<broker::queued>& items);
   void on_direct_reply(consumer& to, const std::vector<message_ptr>& messages);
   void on_consumer_cancelled(consumer& gone);
+
+  /// Closes the channel if something has been unacknowledged for too long; false if nothing is out.
+  bool check_acks(std::chrono::steady_clock::time_point now);
 
   /// The client is being told of an error, or has asked to close: nothing but close-ok counts any more.
   bool closing() const noexcept { return closing_; }

@@ -60,6 +60,9 @@ std::string reason_of(const std::exception_ptr& what) {
 /// Unsent bytes at which a client of direct replies is cut off, as a multiple of those at which it is no longer read.
 constexpr std::size_t unread_replies_max = 4;
 
+/// How long the look at unacknowledged deliveries may be late: RabbitMQ looks once a minute.
+constexpr auto ack_watch_max = 60s;
+
 /// Rechecks of the memory after which one read is let through.
 constexpr int memory_waits_max = 20;
 
@@ -68,9 +71,9 @@ constexpr int memory_waits_max = 20;
 session::session(caf::actor_config& config, caf::execution_unit* home, runtime::node_context& node, const options& how,
                  asio::ip::tcp::socket socket, std::uint64_t number, std::shared_ptr<const tls_context> tls)
     : broker::pinned_actor(config, home), node_(node), broker_(node.broker), how_(how), socket_(std::move(socket)),
-      timer_(socket_.get_executor()), memory_timer_(socket_.get_executor()), owner_("amqp/" + std::to_string(number)),
-      frame_max_(std::min(how.frame_max_bytes, initial_frame_max)), channel_max_(how.channel_max),
-      publisher_(node.broker),
+      timer_(socket_.get_executor()), memory_timer_(socket_.get_executor()), ack_timer_(socket_.get_executor()),
+      owner_("amqp/" + std::to_string(number)), frame_max_(std::min(how.frame_max_bytes, initial_frame_max)),
+      channel_max_(how.channel_max), publisher_(node.broker),
       card_(node.directory.enter("/amqp/sessions/" + std::to_string(number), "amqp_session", node.clock.now())),
       published_total_(node.metrics.amqp_published.Add({})), delivered_total_(node.metrics.amqp_delivered.Add({})),
       connections_(node.metrics.connections.Add({{"bridge", "amqp"}})) {
@@ -412,6 +415,7 @@ void session::close_socket() {
   boost::system::error_code ignored;
   timer_.cancel();
   memory_timer_.cancel();
+  ack_timer_.cancel();
   socket_.close(ignored);
 }
 
@@ -445,15 +449,13 @@ void session::on_frame(const frame_result& frame) {
   }
   if (phase_ == phase::closing)
     return;
-  if (phase_ != phase::running) {
-    fail(reply_code::channel_error, "unexpected frame before connection.open", method_id_of(frame.payload));
-    return;
-  }
+  if (phase_ == phase::open)
+    return fail(reply_code::unexpected_frame, unexpected_frame_text(frame.type, frame.payload));
+  if (phase_ != phase::running)
+    return cut("a frame on a channel before the login");
   auto found = channels_.find(frame.channel);
   if (found == channels_.end()) {
     const auto id = frame.kind() == frame_type::method ? method_id_of(frame.payload) : method_id{};
-    if (id == channel_close_ok::id || id == channel_close::id)
-      return; // of a channel that both sides have closed at once
     if (id != channel_open::id)
       return fail(reply_code::channel_error, "expected 'channel.open'", id);
     if (channel_open what; !decode_as(frame.payload, what))
@@ -531,7 +533,16 @@ void session::on_connection_method(std::string_view payload) {
     return append_method(out_, 0, connection_update_secret_ok{}); // PLAIN secrets don't expire: nothing to renew
   if (phase_ == phase::running)
     return fail(reply_code::channel_error, "unexpected method in connection state running", id);
-  fail(reply_code::command_invalid, "unexpected method before connection.open", id);
+  if (phase_ == phase::open)
+    return fail(reply_code::channel_error, "unexpected method in connection state opening", id);
+  cut("a method out of turn before the login");
+}
+
+/// Without a word, as RabbitMQ does it: who has not logged in is not told what would do.
+void session::cut(std::string_view reason) {
+  node_.metrics.connections_refused.Add({{"bridge", "amqp"}, {"reason", "protocol"}}).Increment();
+  runtime::log::info("amqp_refused", {{"peer", peer_}, {"reason", reason}});
+  end();
 }
 
 /// What class or method that would be nobody knows: the stream makes no sense (RabbitMQ).
@@ -551,19 +562,20 @@ void session::send_start() {
 }
 
 void session::on_start_ok(const connection_start_ok& what) {
-  if (auto properties = decode_fields(what.client_properties)) {
-    if (const auto* found = properties->find("capabilities"))
-      if (const auto* capabilities = std::get_if<field_table>(&found->value)) {
-        const auto has = [&](std::string_view name) {
-          const auto* value = capabilities->find(name);
-          return value && value->as_bool() && *value->as_bool();
-        };
-        close_notify_ = has("authentication_failure_close");
-        cancel_notify_ = has("consumer_cancel_notify");
-        blocked_notify_ = has("connection.blocked");
-      }
-    facts_.client_properties = *std::move(properties);
-  }
+  auto properties = decode_fields(what.client_properties);
+  if (!properties)
+    return fail(reply_code::syntax_error, properties.error().what, connection_start_ok::id);
+  if (const auto* found = properties->find("capabilities"))
+    if (const auto* capabilities = std::get_if<field_table>(&found->value)) {
+      const auto has = [&](std::string_view name) {
+        const auto* value = capabilities->find(name);
+        return value && value->as_bool() && *value->as_bool();
+      };
+      close_notify_ = has("authentication_failure_close");
+      cancel_notify_ = has("consumer_cancel_notify");
+      blocked_notify_ = has("connection.blocked");
+    }
+  facts_.client_properties = *std::move(properties);
   if (what.mechanism == "EXTERNAL" && tls_ && tls_->asks_for_certificates())
     return login_by_certificate();
   const auto given = parse_credentials(what.mechanism, what.response);
@@ -743,6 +755,23 @@ void session::on_heartbeat_tick() {
     return cut();
   }
   arm_heartbeat();
+}
+
+void session::arm_ack_watch() {
+  watching_acks_ = true;
+  ack_timer_.expires_after(std::min<std::chrono::milliseconds>(how_.consumer_timeout / 4, ack_watch_max));
+  ack_timer_.async_wait([this, alive = self()](boost::system::error_code error) {
+    watching_acks_ = false;
+    if (error || phase_ != phase::running)
+      return;
+    const auto now = std::chrono::steady_clock::now();
+    bool any = false;
+    for (auto& [number, at] : channels_)
+      any = at->check_acks(now) || any;
+    if (any)
+      watch_acks();
+    wrote();
+  });
 }
 
 // -- publishing and acknowledging -----------------------------------------------------------------------------------

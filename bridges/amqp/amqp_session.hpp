@@ -95,6 +95,11 @@ public:
   void passed_on(consumer& to, std::size_t messages,
                  std::size_t bytes); ///< handed to the outbox: grant when it's written
   void drop_channel(std::uint16_t number);
+  /// After a delivery that is to be acknowledged: from now on somebody looks whether it is.
+  void watch_acks() {
+    if (!watching_acks_ && how_.consumer_timeout.count() != 0)
+      arm_ack_watch();
+  }
   /// Room for a body that has been announced; false if too much is under way already. Give it back.
   bool claim_body(std::uint64_t bytes);
   void give_back_body(std::uint64_t bytes) noexcept { assembling_ -= bytes; }
@@ -160,6 +165,7 @@ private:
   void on_tune_ok(const connection_tune_ok& what);
   void on_open(const connection_open& what);
   void on_close(const connection_close& what);
+  void cut(std::string_view reason);
   void send_start();
   void login_by_certificate();
   void logged_in(std::string user, std::string_view mechanism);
@@ -172,6 +178,7 @@ private:
   // timers
   void arm_handshake();
   void arm_heartbeat();
+  void arm_ack_watch();
   void on_heartbeat_tick();
   void await_memory();
 
@@ -193,6 +200,8 @@ private:
   boost::asio::ip::tcp::socket socket_;
   boost::asio::steady_timer timer_;
   boost::asio::steady_timer memory_timer_;
+  boost::asio::steady_timer ack_timer_;
+  bool watching_acks_ = false;
   std::string owner_; ///< names this connection to the topology
   std::string peer_;
   std::string user_;

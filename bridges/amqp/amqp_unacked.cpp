@@ -66,6 +66,14 @@ void unacked::give_back_held() {
   last_held_ = 0;
 }
 
+bool unacked::overdue(std::chrono::steady_clock::time_point now, std::chrono::milliseconds limit) {
+  while (!looks_.empty() && (out_ == 0 || looks_.front().last_tag < slots_.front().tag))
+    looks_.pop_front();
+  if (out_ > 0 && (looks_.empty() || looks_.back().last_tag != last_tag()))
+    looks_.push_back({now, last_tag()});
+  return !looks_.empty() && now - looks_.front().at >= limit;
+}
+
 /// The first of that tag or a higher one. By subtraction as long as nothing between was closed up.
 std::deque<unacked::slot>::iterator unacked::find(std::uint64_t tag) {
   if (const auto index = tag - slots_.front().tag; index < slots_.size() && slots_[index].tag == tag)

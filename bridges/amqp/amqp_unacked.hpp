@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -43,6 +44,10 @@ public:
   /// It ends badly: what is held is out again.
   void give_back_held();
 
+  /// Asked every now and then: whether something has been out for `limit` or longer. Looks at the tags that were given
+  /// by the last few times it was asked, so a delivery needs no time of its own; late by one interval at most.
+  bool overdue(std::chrono::steady_clock::time_point now, std::chrono::milliseconds limit);
+
   /// Out, or held.
   std::size_t size() const noexcept { return out_ + held_; }
 
@@ -61,7 +66,13 @@ private:
   static void append(const slot& at, std::vector<settled_range>& out);
   void drop_settled();
 
+  struct look {
+    std::chrono::steady_clock::time_point at;
+    std::uint64_t last_tag = 0; ///< all up to it were given by then
+  };
+
   std::deque<slot> slots_; ///< by tag; the first is out
+  std::deque<look> looks_; ///< of overdue(), while anything given before them is out
   std::uint64_t next_tag_ = 1;
   std::size_t out_ = 0;
   std::size_t held_ = 0;

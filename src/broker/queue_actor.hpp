@@ -5,12 +5,20 @@
 #include <memory>
 
 #include <caf/actor.hpp>
+#include <caf/actor_addr.hpp>
 #include <caf/actor_system.hpp>
+#include <caf/message.hpp>
 
 #include "broker/broker.hpp"
 #include "broker/protocol.hpp"
 
 namespace switchboard::broker {
+
+/// From the clock to topology: pass `tick` on to the queue, if it still is.
+struct wake_queue {
+  caf::actor_addr queue; ///< doesn't keep it
+  caf::message tick;
+};
 
 struct queue_setup {
   std::string vhost;
@@ -23,6 +31,12 @@ struct queue_setup {
   limits bounds;
   std::vector<queued> recovered; ///< from the log, in order
 };
+
+} // namespace switchboard::broker
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::wake_queue)
+
+namespace switchboard::broker {
 
 caf::actor spawn_queue(caf::actor_system& system, caf::execution_unit* home, queue_setup setup);
 

@@ -72,6 +72,10 @@ public:
             drop(queue->name, queue->number);
         },
         [this](const queue_unused& what) { drop(what.name, what.number); },
+        [](const wake_queue& what) {
+          if (const auto queue = caf::actor_cast<caf::actor>(what.queue))
+            caf::anon_send(queue, what.tick);
+        },
         [this](const change_stored& what) {
           if (auto found = waiting_.find(what.number); found != waiting_.end()) {
             auto then = std::move(found->second);

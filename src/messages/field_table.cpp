@@ -88,6 +88,10 @@ namespace {
 using wire::reader;
 
 const error table_cut_off{errc::bad_format, "field table is cut off"};
+const error table_too_deep{errc::too_large, "field table nests deeper than 16"};
+error unknown_type(char letter) {
+  return {errc::bad_format, "unknown field type " + std::to_string(static_cast<unsigned char>(letter))};
+}
 
 /// Reads tables and keeps the first error. Recursion is bounded by field_depth_max; a nested length is checked against
 /// the bytes at hand before anything inside is read, so no length of the wire ever becomes an allocation.
@@ -100,8 +104,6 @@ public:
     reader in{bytes};
     while (!failed_ && !in.done()) {
       const auto name = in.short_string();
-      if (name.size() > field_name_bytes_max)
-        fail({errc::bad_format, "field name is over 128 bytes"});
       auto read = value(in, depth);
       if (!failed_)
         made.append(std::string{name}, std::move(read));
@@ -178,14 +180,14 @@ private:
     case 'x':
       return byte_array{std::string{in.long_string()}};
     default:
-      fail({errc::bad_format, "unknown field type " + std::to_string(static_cast<unsigned char>(letter))});
+      fail(unknown_type(letter));
       return {};
     }
   }
 
   bool enter(int depth) {
     if (depth > field_depth_max)
-      fail({errc::too_large, "field table nests deeper than 16"});
+      fail(table_too_deep);
     return !failed_;
   }
 
@@ -195,6 +197,70 @@ private:
   }
 
   std::optional<error> failed_;
+};
+
+/// The same walk without making anything: what table_reader takes is what this takes.
+class table_checker {
+public:
+  expected<void> table(std::string_view bytes, int depth) { return fields(bytes, depth, /*named*/ true); }
+
+private:
+  expected<void> fields(std::string_view bytes, int depth, bool named) {
+    if (depth > field_depth_max)
+      return table_too_deep;
+    reader in{bytes};
+    while (!in.done()) {
+      if (named)
+        in.short_string();
+      if (auto good = value(in, depth); !good)
+        return good;
+      if (!in.ok())
+        return table_cut_off;
+    }
+    return {};
+  }
+
+  expected<void> value(reader& in, int depth) {
+    const auto letter = static_cast<char>(in.number<std::uint8_t>());
+    if (!in.ok())
+      return table_cut_off;
+    switch (letter) {
+    case 'V':
+      return {};
+    case 't':
+    case 'b':
+    case 'B':
+      return skip(in, 1);
+    case 's':
+    case 'u':
+      return skip(in, 2);
+    case 'I':
+    case 'i':
+    case 'f':
+      return skip(in, 4);
+    case 'D':
+      return skip(in, 5);
+    case 'l':
+    case 'L':
+    case 'd':
+    case 'T':
+      return skip(in, 8);
+    case 'S':
+    case 'x':
+      in.long_string();
+      return {};
+    case 'A':
+    case 'F':
+      return fields(in.long_string(), depth + 1, letter == 'F');
+    default:
+      return unknown_type(letter);
+    }
+  }
+
+  static expected<void> skip(reader& in, std::size_t size) {
+    in.bytes(size);
+    return {};
+  }
 };
 
 /// Writes the type letter and the bytes of one value.
@@ -262,9 +328,11 @@ expected<field_table> decode_fields(std::string_view bytes) {
   return in.finish(std::move(made));
 }
 
+expected<void> check_fields(std::string_view bytes) { return table_checker{}.table(bytes, 1); }
+
 void encode_fields(const field_table& table, std::string& out) {
   for (const auto& [name, held] : table.fields()) {
-    wire::put_short_string(out, std::string_view{name}.substr(0, field_name_bytes_max));
+    wire::put_short_string(out, name);
     std::visit(value_writer{out}, held.value);
   }
 }

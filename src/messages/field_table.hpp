@@ -18,8 +18,9 @@ namespace switchboard {
 
 struct field_value;
 
-/// Fields in the order of the wire. Names are at most 128 bytes. A name may stand twice on the wire: both are kept, so
-/// that the table is written back as it came, and the last one counts.
+/// Fields in the order of the wire. Names are at most 255 bytes: a short string, as RabbitMQ takes them (the book says
+/// 128). A name may stand twice on the wire: both are kept, so that the table is written back as it came, and the last
+/// one counts.
 class field_table {
 public:
   using field = std::pair<std::string, field_value>;
@@ -104,13 +105,15 @@ struct field_value {
 /// How deep tables and arrays may nest; the outermost table is level 1. (One 128 KiB frame can hold 20,000 levels.)
 inline constexpr int field_depth_max = 16;
 
-inline constexpr std::size_t field_name_bytes_max = 128;
-
-/// Reads a table without its 4-byte length. errc::bad_format: cut off, unknown type, name over 128 bytes;
-/// errc::too_large: deeper than field_depth_max.
+/// Reads a table without its 4-byte length. errc::bad_format: cut off, unknown type; errc::too_large: deeper than
+/// field_depth_max.
 expected<field_table> decode_fields(std::string_view bytes);
 
-/// Writes a table without its 4-byte length. Appends to `out`. Names over field_name_bytes_max are cut.
+/// Whether decode_fields would read it, with the same error if not; allocates nothing. For tables that are passed on
+/// unread: whoever gets them later reads them.
+expected<void> check_fields(std::string_view bytes);
+
+/// Writes a table without its 4-byte length. Appends to `out`. Names over 255 bytes are cut.
 void encode_fields(const field_table& table, std::string& out);
 
 } // namespace switchboard

@@ -159,7 +159,10 @@ amqp::options amqp_options(const config& settings) {
   how.heartbeat_s =
       static_cast<std::uint16_t>(std::chrono::ceil<std::chrono::seconds>(settings.amqp.heartbeat).count());
   how.message_bytes_max = settings.amqp.message_bytes_max;
+  how.consumer_timeout = settings.amqp.consumer_timeout;
   how.connections_max = settings.amqp.connections_max;
+  how.connections_per_address_max = settings.amqp.connections_per_address_max;
+  how.consumers_per_channel_max = settings.amqp.consumers_per_channel_max;
   return how;
 }
 

@@ -16,10 +16,32 @@ void require(bool holds) {
     std::abort();
 }
 
-void check_fields(std::string_view bytes) {
+/// Changing one field leaves the others, and the last of a name counts.
+void check_access(const field_table& read) {
+  for (const auto& [name, value] : read.fields()) {
+    const auto* found = read.find(name);
+    require(found && !found->type_name().empty());
+    static_cast<void>(value.as_integer());
+  }
+  if (read.empty())
+    return;
+  const auto name = read.fields().front().first;
+  auto changed = read;
+  changed.set(name, "changed");
+  require(changed.size() == read.size() && *changed.find(name)->as_string() == "changed");
+  changed.erase(name);
+  require(!changed.find(name) && changed.size() < read.size());
+  changed.set(name, true);
+  require(*changed.find(name)->as_bool() && changed.fields().back().first == name);
+}
+
+void check_table(std::string_view bytes) {
   const auto read = decode_fields(bytes);
+  const auto good = check_fields(bytes);
+  require(good.has_value() == read.has_value() && (good || good.error().what == read.error().what));
   if (!read)
     return;
+  check_access(*read);
   std::string written;
   encode_fields(*read, written);
   require(written.size() == bytes.size()); // the same bytes, but for booleans other than 0 and 1
@@ -56,7 +78,7 @@ void check_properties(std::string_view bytes) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes{reinterpret_cast<const char*>(data), size};
-  check_fields(bytes);
+  check_table(bytes);
   check_properties(bytes);
   return 0;
 }

@@ -181,5 +181,40 @@ TEST(amqp_confirms, tell_a_commit_that_part_of_it_was_refused) {
   EXPECT_TRUE(failed);
 }
 
+TEST(unacked, says_when_something_has_been_out_for_too_long) {
+  using namespace std::chrono_literals;
+  consumer to;
+  unacked all;
+  std::vector<settled_range> taken;
+  std::chrono::steady_clock::time_point now{};
+  EXPECT_FALSE(all.overdue(now, 100ms)); // nothing is out
+  const auto first = all.add(&to, 1);
+  EXPECT_FALSE(all.overdue(now += 1000ms, 100ms)); // seen for the first time
+  const auto second = all.add(&to, 2);
+  EXPECT_FALSE(all.overdue(now += 60ms, 100ms));
+  ASSERT_TRUE(all.take(first, false, taken));
+  EXPECT_FALSE(all.overdue(now += 60ms, 100ms)); // the second is 60 ms old
+  all.add(&to, 3);
+  EXPECT_TRUE(all.overdue(now += 60ms, 100ms));
+  ASSERT_TRUE(all.take(second, false, taken));
+  EXPECT_FALSE(all.overdue(now, 100ms)); // the third was seen only now
+  all.take_all(taken);
+  EXPECT_FALSE(all.overdue(now += 1000ms, 100ms));
+}
+
+TEST(unacked, keeps_as_many_looks_as_fit_into_the_limit) {
+  using namespace std::chrono_literals;
+  consumer to;
+  unacked all;
+  std::vector<settled_range> taken;
+  std::chrono::steady_clock::time_point now{};
+  for (int i = 0; i < 1000; ++i) { // steady traffic, each acknowledged one look later
+    const auto tag = all.add(&to, static_cast<broker::delivery_number>(i));
+    if (tag > 1)
+      ASSERT_TRUE(all.take(tag - 1, false, taken));
+    ASSERT_FALSE(all.overdue(now += 60ms, 100ms)) << i;
+  }
+}
+
 } // namespace
 } // namespace switchboard::amqp
