@@ -38,8 +38,8 @@ expected<field_table> table_from_json(const ordered_json& from, int depth) {
     auto read = value_from_json(value, depth);
     if (!read)
       return read.error();
-    if (name.size() > field_name_bytes_max)
-      return {errc::bad_format, "the name of an argument is longer than 128 bytes"};
+    if (name.size() > 255)
+      return {errc::bad_format, "the name of an argument is longer than 255 bytes"};
     table.set(name, *std::move(read));
   }
   return table;

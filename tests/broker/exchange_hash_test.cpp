@@ -64,7 +64,7 @@ protected:
     if (properties.headers)
       encode_fields(*properties.headers, headers);
     std::vector<const endpoint*> found;
-    builder_.snapshot()->route("H", key, headers, found, true, &*what);
+    builder_.snapshot()->route("H", key, headers, found, true, {}, &*what);
     return found.empty() ? "" : found.size() == 1 ? found.front()->name : "several";
   }
   std::map<std::string, std::string> all() {
@@ -174,7 +174,7 @@ TEST_F(hash_exchange, looks_at_the_first_key_only) {
   const auto what = make_message("H", "first", encode_properties({}), "", false);
   for (const auto* copy : {"cc.1", "cc.2", "cc.3", "cc.4", "cc.5"}) {
     std::vector<const endpoint*> found;
-    builder_.snapshot()->route("H", copy, {}, found, true, &*what);
+    builder_.snapshot()->route("H", copy, {}, found, true, {}, &*what);
     ASSERT_EQ(found.size(), 1u);
     EXPECT_EQ(found.front()->name, to("first"));
   }

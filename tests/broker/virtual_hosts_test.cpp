@@ -26,7 +26,7 @@ protected:
   expected<void> declare(const broker_ptr& where, std::string name) {
     caf::scoped_actor self{system};
     expected<void> outcome;
-    broker::declare_queue what;
+    switchboard::broker::declare_queue what;
     what.spec.name = std::move(name);
     what.spec.durable = true;
     what.spec.owner = "test";

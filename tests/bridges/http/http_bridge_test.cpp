@@ -167,8 +167,8 @@ protected:
     options how;
     how.name = "admin";
     how.port = 0;
-    bridge =
-        std::make_unique<http_bridge>(node.context, how, std::make_shared<admin>(node.context, std::move(not_ready)));
+    bridge = std::make_unique<http_bridge>(node.context, how,
+                                           std::make_shared<admin>(node.context, nullptr, std::move(not_ready)));
     ASSERT_TRUE(bridge->start());
   }
 
