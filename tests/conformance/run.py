@@ -28,7 +28,7 @@ def inside(suite, broker, folder):
     """Within the namespace: starts the broker, runs the suite, writes outcomes.json."""
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     results = folder / "results"
-    texts = {"results": results, "source": folder / "source", "support": SUPPORT}
+    texts = {"results": results, "source": folder / "source", "support": SUPPORT, "sources": BUILD / "sources"}
     environment = {**os.environ, "PYTHONPATH": str(folder / "source"), "HOME": str(folder),
                    **{key: value.format(**texts) for key, value in suite.environment.items()}}
     with brokers.running(broker, folder / "broker"), open(folder / "suite.log", "wb") as log:
@@ -51,6 +51,8 @@ def outcomes_of(suite, broker):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     shutil.copytree(sources.fetched(BUILD, suite, SUPPORT), folder / "source", symlinks=True)
+    for other in suite.needs:
+        sources.fetched(BUILD, next(each for each in SUITES if each.name == other), SUPPORT)
     namespace = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
     if os.geteuid() != 0:
         namespace.append("--map-root-user")
