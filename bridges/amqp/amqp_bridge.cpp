@@ -22,61 +22,89 @@ constexpr auto accept_retry = std::chrono::milliseconds{100};
 /// Most that sessions need to end which wait for nobody.
 constexpr auto cut_time = std::chrono::seconds{2};
 
+/// Clients that are told "localhost" try either address first.
+constexpr std::string_view both_loopbacks = "localhost";
+
 } // namespace
 
-amqp_bridge::amqp_bridge(runtime::node_context& node, options how)
-    : node_(node), how_(std::move(how)), plain_(node.io.home(0).context()), secure_(node.io.home(0).context()) {}
+amqp_bridge::amqp_bridge(runtime::node_context& node, options how) : node_(node), how_(std::move(how)) {}
 
 amqp_bridge::~amqp_bridge() { stop(std::chrono::milliseconds{0}); }
 
 expected<void> amqp_bridge::start() {
+  const auto plain = listen(how_.port, nullptr);
+  if (!plain)
+    return plain.error();
+  port_ = *plain;
   if (!how_.tls.certificate_file.empty()) {
     auto made = tls_context::make(how_.tls);
     if (!made)
       return made.error();
-    secure_.tls = *std::move(made);
+    const auto secure = listen(how_.tls_port, *std::move(made));
+    if (!secure)
+      return secure.error();
+    tls_port_ = *secure;
   }
-  if (auto done = listen(plain_, how_.port); !done)
-    return done;
-  if (secure_.tls)
-    if (auto done = listen(secure_, how_.tls_port); !done)
-      return done;
   started_ = true;
-  accept(plain_);
-  if (secure_.tls)
-    accept(secure_);
+  asio::post(node_.io.home(0).context(), [this] {
+    for (const auto& at : listeners_)
+      accept(*at);
+  });
   return {};
 }
 
-expected<void> amqp_bridge::listen(listener& at, std::uint16_t port) {
+expected<std::uint16_t> amqp_bridge::listen(std::uint16_t port, const std::shared_ptr<const tls_context>& tls) {
   boost::system::error_code error;
-  const auto address = asio::ip::make_address(how_.host, error);
-  const auto failed = [&] {
-    return expected<void>{errc::io_failed, std::string{at.tls ? "amqps://" : "amqp://"} + how_.host + ":" +
-                                               std::to_string(port) + ": " + error.message()};
-  };
-  if (error)
-    return failed();
+  if (how_.host != both_loopbacks) {
+    const auto address = asio::ip::make_address(how_.host, error);
+    if (error)
+      return cannot_listen(port, tls != nullptr, error);
+    return listen(address, port, tls);
+  }
+  auto done = listen(asio::ip::address_v4::loopback(), port, tls);
+  if (!done)
+    return done;
+  // Not every machine has IPv6; and a port that the system chose for the first address may be taken on the second.
+  tcp::acceptor probe{node_.io.home(0).context()};
+  if (port == 0 || probe.open(tcp::v6(), error) || probe.bind({asio::ip::address_v6::loopback(), 0}, error))
+    return done;
+  return listen(asio::ip::address_v6::loopback(), port, tls);
+}
+
+expected<std::uint16_t> amqp_bridge::listen(const asio::ip::address& address, std::uint16_t port,
+                                            const std::shared_ptr<const tls_context>& tls) {
+  auto made = std::make_unique<listener>(node_.io.home(0).context());
+  made->tls = tls;
+  auto& acceptor = made->acceptor;
+  boost::system::error_code error;
   const tcp::endpoint where{address, port};
-  if (at.acceptor.open(where.protocol(), error); error)
-    return failed();
-  at.acceptor.set_option(tcp::acceptor::reuse_address{true}, error);
-  if (at.acceptor.bind(where, error); error)
-    return failed();
-  if (at.acceptor.listen(4096, error); error)
-    return failed();
-  at.port = at.acceptor.local_endpoint(error).port();
-  return {};
+  if (acceptor.open(where.protocol(), error); error)
+    return cannot_listen(port, tls != nullptr, error);
+  acceptor.set_option(tcp::acceptor::reuse_address{true}, error);
+  if (acceptor.bind(where, error); error)
+    return cannot_listen(port, tls != nullptr, error);
+  if (acceptor.listen(4096, error); error)
+    return cannot_listen(port, tls != nullptr, error);
+  const auto got = acceptor.local_endpoint(error).port();
+  listeners_.push_back(std::move(made));
+  return got;
+}
+
+error amqp_bridge::cannot_listen(std::uint16_t port, bool tls, const boost::system::error_code& why) const {
+  return {errc::io_failed,
+          std::string{tls ? "amqps://" : "amqp://"} + how_.host + ":" + std::to_string(port) + ": " + why.message()};
 }
 
 std::string amqp_bridge::address() const {
-  auto text = "amqp://" + how_.host + ":" + std::to_string(plain_.port);
-  if (secure_.port != 0)
-    text += " amqps://" + how_.host + ":" + std::to_string(secure_.port);
+  auto text = "amqp://" + how_.host + ":" + std::to_string(port_);
+  if (tls_port_ != 0)
+    text += " amqps://" + how_.host + ":" + std::to_string(tls_port_);
   return text;
 }
 
 void amqp_bridge::accept(listener& at) {
+  if (!at.acceptor.is_open())
+    return;
   const auto home = accepted_++ % node_.io.size();
   at.acceptor.async_accept(node_.io.home(home).context(),
                            [this, &at, home](boost::system::error_code error, tcp::socket socket) {
@@ -89,7 +117,7 @@ void amqp_bridge::accept(listener& at) {
                              runtime::log::warning("amqp_accept_failed", {{"cause", error.message()}});
                              at.retry.expires_after(accept_retry);
                              at.retry.async_wait([this, &at](boost::system::error_code cancelled) {
-                               if (!cancelled && at.acceptor.is_open())
+                               if (!cancelled)
                                  accept(at);
                              });
                            });
@@ -150,9 +178,9 @@ void amqp_bridge::drain() {
   if (!std::exchange(started_, false))
     return;
   std::promise<void> closed;
-  asio::post(plain_.acceptor.get_executor(), [&] {
+  asio::post(node_.io.home(0).context(), [&] {
     boost::system::error_code ignored;
-    for (auto* at : {&plain_, &secure_}) {
+    for (const auto& at : listeners_) {
       at->acceptor.close(ignored);
       at->retry.cancel();
     }

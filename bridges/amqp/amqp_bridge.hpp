@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <vector>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -26,21 +27,24 @@ public:
   void drain() override;
   void stop(std::chrono::milliseconds grace) override;
   std::string address() const override;
-  std::uint16_t port() const noexcept { return plain_.port; }
+  std::uint16_t port() const noexcept { return port_; }
   /// 0 if there is no AMQPS.
-  std::uint16_t tls_port() const noexcept { return secure_.port; }
+  std::uint16_t tls_port() const noexcept { return tls_port_; }
 
 private:
-  /// One port that is listened on. Touched by the first I/O thread only, once it has started.
+  /// One address and port that is listened on. Touched by the first I/O thread only, once it has started.
   struct listener {
     explicit listener(boost::asio::io_context& where) : acceptor(where), retry(where) {}
     boost::asio::ip::tcp::acceptor acceptor;
     boost::asio::steady_timer retry;
-    std::uint16_t port = 0;
     std::shared_ptr<const tls_context> tls; ///< null: plain
   };
 
-  expected<void> listen(listener& at, std::uint16_t port);
+  /// The port; that of the first address if there are several.
+  expected<std::uint16_t> listen(std::uint16_t port, const std::shared_ptr<const tls_context>& tls);
+  expected<std::uint16_t> listen(const boost::asio::ip::address& address, std::uint16_t port,
+                                 const std::shared_ptr<const tls_context>& tls);
+  error cannot_listen(std::uint16_t port, bool tls, const boost::system::error_code& why) const;
   void accept(listener& at);
   void on_accept(boost::asio::ip::tcp::socket socket, std::size_t home, std::shared_ptr<const tls_context> tls);
   /// Counts one connection of that address; false if there may be no more. Under mutex_.
@@ -51,7 +55,9 @@ private:
 
   runtime::node_context& node_;
   const options how_;
-  listener plain_, secure_;
+  std::vector<std::unique_ptr<listener>> listeners_;
+  std::uint16_t port_ = 0;
+  std::uint16_t tls_port_ = 0;
   bool started_ = false;
   std::uint64_t accepted_ = 0;
 

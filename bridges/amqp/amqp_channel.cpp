@@ -478,7 +478,7 @@ void channel::on_deliver(consumer& to, broker::delivery_number first, std::vecto
   // What is parked is not granted back until it goes: else the whole queue would come to stand here.
   std::size_t passed = 0, bytes = 0;
   for (auto& item : items) {
-    if (!to.no_ack && (!has_room() || !parked_.empty())) {
+    if (!has_room() || (!to.no_ack && !parked_.empty())) {
       parked_.push_back({&to, first, std::move(item)});
     } else {
       ++passed;
@@ -493,6 +493,7 @@ void channel::on_deliver(consumer& to, broker::delivery_number first, std::vecto
 
 void channel::forward(consumer& to, broker::delivery_number number, const broker::queued& item) {
   to.out += !to.no_ack;
+  pushed_out_ += !to.no_ack;
   const auto tag = unacked_.add(to.no_ack ? nullptr : &to, number);
   if (!to.no_ack)
     session_.watch_acks();
@@ -523,7 +524,9 @@ void channel::forward_parked() {
 
 void channel::unpark(consumer& gone, bool requeue) {
   std::erase_if(parked_, [&](const parked& at) {
-    if (at.to == &gone && requeue)
+    if (at.to == &gone && gone.no_ack)
+      forward(gone, at.number, at.item); // the queue has it no more
+    else if (at.to == &gone && requeue)
       session_.settle(gone, at.number, at.number, verdict::requeue);
     return at.to == &gone;
   });
@@ -569,7 +572,9 @@ void channel::send_settled(verdict what) {
     const bool more =
         std::any_of(at + 1, settled_.end(), [&](const auto& later) { return later.from->queue == from.queue; });
     session_.settle(from, range.first, range.last, what, more);
-    from.out -= range.last - range.first + 1;
+    const auto count = range.last - range.first + 1;
+    from.out -= count;
+    pushed_out_ -= from.tag.empty() ? 0 : count;
     if (from.cancelled && from.out == 0) {
       session_.flush_settles();
       session_.remove_consumer(from);
@@ -595,7 +600,15 @@ void channel::on_qos(const basic_qos& what) {
                          basic_qos::id);
   (what.global ? prefetch_global_ : prefetch_) = what.prefetch_count;
   append_method(session_.out(), number_, basic_qos_ok{});
+  if (what.global)
+    for (const auto& [tag, at] : tags_)
+      if (at->queue)
+        session_.send(at->queue->actor, broker::change_prefetch{session_.id(), at->key, queue_prefetch(*at)});
   forward_parked();
+}
+
+std::uint32_t channel::queue_prefetch(const consumer& of) const noexcept {
+  return of.prefetch == 0 || (prefetch_global_ != 0 && prefetch_global_ < of.prefetch) ? prefetch_global_ : of.prefetch;
 }
 
 // -- consumers ------------------------------------------------------------------------------------------------------
@@ -669,10 +682,7 @@ void channel::start_consumer(const basic_consume& what, broker::queue_ptr queue,
   start.tag = tag;
   start.no_ack = what.no_ack;
   start.exclusive = what.exclusive;
-  start.prefetch = prefetch_;
-  // No consumer can have more out than the channel: what can't be sent had better stay where others find it.
-  if (prefetch_global_ != 0 && (prefetch_ == 0 || prefetch_global_ < prefetch_))
-    start.prefetch = prefetch_global_;
+  start.prefetch = queue_prefetch(made);
   start.own_prefetch = prefetch_;
   start.priority = priority;
   start.owner = session_.owner();
@@ -728,11 +738,12 @@ void channel::cancel(const basic_cancel& what) {
   const broker::cancel_consumer question{caf::actor_cast<caf::actor>(&session_), gone->key};
   // Messages that come before the answer are still the consumer's: it is forgotten once they are settled.
   const auto after = [this, key = gone->key, answer] {
-    answer();
     auto* left = session_.find_consumer(key);
+    if (left)
+      unpark(*left, true);
+    answer();
     if (!left)
       return;
-    unpark(*left, true);
     session_.flush_settles();
     if (left->out == 0)
       session_.remove_consumer(*left);

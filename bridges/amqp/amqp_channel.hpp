@@ -119,7 +119,9 @@ private:
   /// Takes its deliveries off parked_; they were never sent.
   void unpark(consumer& gone, bool requeue);
   void give_back_body();
-  bool has_room() const noexcept { return prefetch_global_ == 0 || unacked_.size() < prefetch_global_; }
+  bool has_room() const noexcept { return prefetch_global_ == 0 || pushed_out_ < prefetch_global_; }
+  /// No consumer can have more out than the channel: what can't be sent had better stay where others find it.
+  std::uint32_t queue_prefetch(const consumer& of) const noexcept;
   /// The name given, or the last declared queue for an empty one. False (and the channel fails) if there is none.
   bool resolve_queue(std::string_view given, std::string& name, method_id fault);
 
@@ -144,6 +146,7 @@ private:
   std::uint32_t prefetch_global_ = 0; ///< for the channel as a whole (global=true)
   std::string last_queue_;
   unacked unacked_;
+  std::uint64_t pushed_out_ = 0;       ///< of those, delivered to consumers: prefetch doesn't count basic.get
   std::vector<settled_range> settled_; // reused
   std::unordered_map<std::string, consumer*> tags_;
   std::unordered_map<broker::queue_number, consumer*> getters_;

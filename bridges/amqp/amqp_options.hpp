@@ -11,17 +11,17 @@
 namespace switchboard::amqp {
 
 struct options {
-  std::string host = "127.0.0.1";
-  std::uint16_t port = 5672;     ///< 0: any free port
-  std::uint16_t tls_port = 5671; ///< the same
-  tls_options tls;               ///< without a certificate there is no AMQPS
+  std::string host = "localhost"; ///< an address, or this: 127.0.0.1 and, where there is IPv6, ::1
+  std::uint16_t port = 5672;      ///< 0: any free port
+  std::uint16_t tls_port = 5671;  ///< the same
+  tls_options tls;                ///< without a certificate there is no AMQPS
   /// This user may log in from loopback peers only, as RabbitMQ has it for guest; empty: none.
   std::string loopback_user = "guest";
   std::uint16_t channel_max = 2047;
   std::uint32_t frame_max_bytes = 131072;
   std::uint16_t heartbeat_s = 60;                                        ///< proposed; the client's figure counts
   std::chrono::milliseconds handshake{10'000};                           ///< from accept to connection.open
-  std::uint64_t message_bytes_max = 16u << 20;                           ///< body; RabbitMQ 4's default
+  std::uint64_t message_bytes_max = 128u << 20;                          ///< body; RabbitMQ 3.10's default
   std::chrono::milliseconds consumer_timeout = std::chrono::minutes{30}; ///< for an acknowledgement; 0: for ever
   std::size_t connections_max = 20'000;
   std::size_t connections_per_address_max = 0; ///< of one peer address; 0: connections_max alone counts

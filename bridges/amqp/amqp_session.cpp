@@ -23,12 +23,15 @@ std::string& read_buffer() {
   return buffer;
 }
 
-/// Frames before tune-ok: nobody has logged in yet (RabbitMQ 4's initial_frame_max; 3.10 has 4096, too small for a
-/// JWT).
-constexpr std::uint32_t initial_frame_max = 8192;
+/// Frames before tune-ok: nobody has logged in yet.
+constexpr std::uint32_t initial_frame_max = frame_min_size;
 
 /// How often a connection that may not be read because memory is full looks again.
 constexpr auto memory_recheck = 50ms;
+
+/// How long a client that closed its connection may take to close its socket; less if heartbeats are more frequent
+/// (RabbitMQ's CLOSING_TIMEOUT).
+constexpr std::uint16_t closing_max_s = 30;
 
 field_table server_properties() {
   field_table capabilities;
@@ -40,9 +43,10 @@ field_table server_properties() {
   properties.set("capabilities", std::move(capabilities));
   properties.set("cluster_name", "switchboard");
   properties.set("information", "Speaks AMQP 0-9-1 as RabbitMQ 3.10.8 does");
-  properties.set("platform", "C++20, CAF");
-  properties.set("product", "Switchboard");
-  // Client libraries switch features by this number, so it is RabbitMQ's (facts/amqp-clients).
+  properties.set("platform", "Switchboard (C++20, CAF)");
+  // Client libraries switch features by these two: kombu, and so Celery, changes the prefetch of running consumers only
+  // if the product is RabbitMQ from 3.3 on; AnyEvent::RabbitMQ rejects and amqplib passes its own tests only then.
+  properties.set("product", "RabbitMQ");
   properties.set("version", "3.10.8");
   return properties;
 }
@@ -150,8 +154,10 @@ caf::behavior session::make_behavior() {
           return end();
         if (phase_ == phase::running)
           fail(reply_code::connection_forced, "broker forced connection closure with reason 'shutdown'");
-        else if (phase_ != phase::closing)
+        else if (phase_ != phase::closing || close_answered_) {
+          flush_out();
           end();
+        }
         wrote();
       },
       [this](const runtime::close_connection& what) {
@@ -509,10 +515,8 @@ void session::on_connection_method(std::string_view payload) {
   if (phase_ == phase::closing) {
     if (id == connection_close_ok::id)
       end();
-    else if (id == connection_close::id) { // both sides at once
+    else if (id == connection_close::id) // both sides at once, or the client twice
       append_method(out_, 0, connection_close_ok{});
-      linger_then_close();
-    }
     return;
   }
   auto decoded = decode_method(payload);
@@ -697,7 +701,14 @@ void session::on_close(const connection_close&) {
   send(broker_->topology(), broker::owner_gone{owner_});
   append_method(out_, 0, connection_close_ok{});
   phase_ = phase::closing;
-  linger_then_close();
+  close_answered_ = true;
+  // The socket is the client's to close, as with RabbitMQ: threads of it that close too must not read an end of file.
+  timer_.expires_after(std::chrono::seconds{heartbeat_s_ == 0 ? closing_max_s : std::min(heartbeat_s_, closing_max_s)});
+  timer_.async_wait([this, alive = self()](boost::system::error_code error) {
+    if (!error)
+      end();
+  });
+  wrote();
 }
 
 void session::fail(reply_code code, std::string_view explanation, method_id fault) {

@@ -136,7 +136,7 @@ private:
     tune,    ///< connection.tune sent
     open,    ///< tune-ok seen, open to come
     running, ///< open
-    closing, ///< connection.close sent, only close-ok counts
+    closing, ///< connection.close sent or answered: only close and close-ok count
     closed,  ///< socket gone
   };
 
@@ -216,6 +216,7 @@ private:
   bool close_notify_ = false;   ///< capability authentication_failure_close
   bool cancel_notify_ = false;  ///< capability consumer_cancel_notify
   bool blocked_notify_ = false; ///< capability connection.blocked
+  bool close_answered_ = false; ///< the client closed and has its close-ok: its socket is all that is left
   bool blocked_told_ = false;   ///< connection.blocked is sent, connection.unblocked owed
 
   std::unique_ptr<tls_stream> tls_; ///< null: plain

@@ -1,6 +1,8 @@
 #include "broker/death.hpp"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "broker/routing_keys.hpp"
 #include "messages/properties.hpp"
@@ -60,13 +62,35 @@ void count_up(field_table& entry) {
   entry.set("count", (count ? count->as_integer().value_or(0) : 0) + 1);
 }
 
+/// Each pair of queue and reason once, with its count: RabbitMQ before 3.6 wrote an entry for every death, without one.
+field_array grouped(const field_array& deaths) {
+  std::map<std::pair<std::string_view, std::string_view>, std::int64_t> times;
+  const auto key = [](const field_table& entry) {
+    return std::pair{text_in(entry, "queue"), text_in(entry, "reason")};
+  };
+  for (const auto& one : deaths)
+    if (const auto* entry = std::get_if<field_table>(&one.value))
+      ++times[key(*entry)];
+  field_array result;
+  for (const auto& one : deaths) {
+    const auto* entry = std::get_if<field_table>(&one.value);
+    const auto count = entry ? std::exchange(times[key(*entry)], 0) : 1;
+    if (count == 0)
+      continue;
+    result.push_back(one);
+    if (entry && !entry->find("count"))
+      std::get<field_table>(result.back().value).set("count", count);
+  }
+  return result;
+}
+
 /// The newest first, each pair of queue and reason once.
 void add_death(field_table& headers, const message& what, death why, std::string_view queue,
                const basic_properties& properties, time_point now) {
   const auto* before = deaths_in(headers);
   field_array deaths;
   if (before)
-    deaths = *before;
+    deaths = grouped(*before);
   else
     for (const auto& [name, value] :
          {std::pair{"reason", name_of(why)}, std::pair{"queue", queue}, std::pair{"exchange", what.exchange()}})

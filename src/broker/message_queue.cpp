@@ -169,6 +169,14 @@ void message_queue::grant(consumer_id id, std::size_t messages, std::size_t byte
   make_wait(who);
 }
 
+void message_queue::set_prefetch(consumer_id id, std::uint32_t prefetch) {
+  auto found = consumers_.find(id);
+  if (found == consumers_.end())
+    return;
+  found->second->options.prefetch = prefetch;
+  make_wait(*found->second);
+}
+
 std::optional<std::pair<delivery_number, queued>> message_queue::get(consumer_id id, bool no_ack,
                                                                      std::vector<position>& done) {
   auto found = consumers_.find(id);

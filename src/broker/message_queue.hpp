@@ -67,6 +67,8 @@ public:
   /// Settles out deliveries first..last. Log positions of what is done with are appended to `done` (for ack and for
   /// reject without dead-lettering).
   void settle(consumer_id id, delivery_number first, delivery_number last, verdict what, std::vector<position>& done);
+  /// Counts at once; what is out above a lower one stays out.
+  void set_prefetch(consumer_id id, std::uint32_t prefetch);
   /// The link has room again.
   void grant(consumer_id id, std::size_t messages, std::size_t bytes);
 

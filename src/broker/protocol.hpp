@@ -94,6 +94,13 @@ struct release_consumer {
   bool more = false; ///< another one follows: hand nothing out before all that comes back is back
 };
 
+/// basic.qos on a whole channel changes the prefetch of consumers that run already.
+struct change_prefetch {
+  caf::actor_id consumer = 0;
+  consumer_key key = 0;
+  std::uint32_t prefetch = 0; ///< 0: no limit
+};
+
 enum class verdict : std::uint8_t {
   ack,     ///< done with
   requeue, ///< back to its place, redelivered
@@ -298,6 +305,7 @@ SWITCHBOARD_LOCAL_MESSAGE(cancel_consumer)
 SWITCHBOARD_LOCAL_MESSAGE(cancel_ok)
 SWITCHBOARD_LOCAL_MESSAGE(release_consumer)
 SWITCHBOARD_LOCAL_MESSAGE(settle)
+SWITCHBOARD_LOCAL_MESSAGE(change_prefetch)
 SWITCHBOARD_LOCAL_MESSAGE(grant)
 SWITCHBOARD_LOCAL_MESSAGE(get)
 SWITCHBOARD_LOCAL_MESSAGE(got)

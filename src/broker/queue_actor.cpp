@@ -66,6 +66,7 @@ public:
         [this](enqueue_batch& batch) { on_enqueue(batch); },
         [this](const settle& what) { on_settle(what); },
         [this](const grant& what) { on_grant(what); },
+        [this](const change_prefetch& what) { on_change_prefetch(what); },
         [this](start_consumer& what) -> caf::result<consume_ok> { return on_consume(what); },
         [this](const cancel_consumer& what) -> cancel_ok { return on_cancel(what); },
         [this](const release_consumer& what) { on_release(what.consumer.id(), what.key, what.more); },
@@ -147,6 +148,13 @@ private:
   void on_grant(const grant& what) {
     if (auto* who = find(what.consumer, what.key)) {
       queue_.grant(who->id, what.messages, what.bytes);
+      turn();
+    }
+  }
+
+  void on_change_prefetch(const change_prefetch& what) {
+    if (auto* who = find(what.consumer, what.key)) {
+      queue_.set_prefetch(who->id, what.prefetch);
       turn();
     }
   }
@@ -263,6 +271,7 @@ private:
         [](const cancel_consumer& what) { return cancel_ok{what.key}; },
         [](const settle&) {},
         [](const grant&) {},
+        [](const change_prefetch&) {},
         [](const release_consumer&) {},
         [](const purge&) { return purged{}; },
         [](const inspect_queue&) { return queue_status{}; },

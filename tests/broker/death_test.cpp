@@ -56,6 +56,26 @@ TEST(dead_letter, counts_repeats_and_puts_the_newest_first) {
   EXPECT_EQ(*read(letter).headers->find("x-first-death-queue")->as_string(), "a");
 }
 
+TEST(dead_letter, groups_entries_without_a_count_as_old_brokers_wrote_them) {
+  const auto entry_of = [](const char* queue) {
+    field_table entry;
+    entry.append("reason", "expired");
+    entry.append("queue", queue);
+    return field_value{std::move(entry)};
+  };
+  basic_properties old;
+  old.headers.emplace();
+  old.headers->set("x-death", field_array{entry_of("a"), entry_of("b"), entry_of("a"), entry_of("a")});
+  auto letter = make_dead_letter(*made(old), death::expired, "c", "dlx", "k", noon);
+  EXPECT_EQ(*entry(letter, 0).find("queue")->as_string(), "c");
+  EXPECT_EQ(entry(letter, 1).find("count")->as_integer(), 3);
+  EXPECT_EQ(entry(letter, 2).find("count")->as_integer(), 1);
+  letter = make_dead_letter(*letter, death::expired, "a", "dlx", "k", noon);
+  EXPECT_EQ(*entry(letter, 0).find("queue")->as_string(), "a");
+  EXPECT_EQ(entry(letter, 0).find("count")->as_integer(), 4);
+  EXPECT_THROW(entry(letter, 3), std::out_of_range);
+}
+
 TEST(dead_letter, drops_further_keys_only_if_it_gets_a_key_of_its_own) {
   basic_properties own;
   own.headers.emplace().append("CC", field_array{field_value{"copy"}});

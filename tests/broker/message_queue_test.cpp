@@ -94,6 +94,19 @@ TEST_F(a_message_queue, stops_at_the_prefetch_and_goes_on_with_an_ack) {
   EXPECT_THAT(pump(), ElementsAre(taken{c, 3, "c", false}));
 }
 
+TEST_F(a_message_queue, goes_on_with_a_higher_prefetch_and_waits_under_a_lower_one) {
+  const auto c = queue.add({.prefetch = 1});
+  put({"a", "b", "c", "d"});
+  EXPECT_EQ(pump().size(), 1u);
+  queue.set_prefetch(c, 3);
+  EXPECT_EQ(pump().size(), 2u);
+  queue.set_prefetch(c, 1);
+  queue.settle(c, 1, 2, verdict::ack, done);
+  EXPECT_TRUE(pump().empty());
+  queue.set_prefetch(c, 0);
+  EXPECT_EQ(pump().size(), 1u);
+}
+
 TEST_F(a_message_queue, stops_when_the_link_is_full_and_goes_on_with_a_grant) {
   const auto c = queue.add({.no_ack = true});
   for (std::size_t n = 0; n < link_messages_max + 1; ++n)

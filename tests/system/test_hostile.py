@@ -20,7 +20,7 @@ from wire import (BODY, HEADER, HEARTBEAT, METHOD, Closed, Wire, frame, header_p
 
 Channel, Connection, Queue, Exchange, Basic = (commands.Channel, commands.Connection, commands.Queue, commands.Exchange,
                                                commands.Basic)
-INITIAL_FRAME_MAX = 8192
+INITIAL_FRAME_MAX = 4096
 FRAME_MAX = 131072
 SIGNED_MAX, UNSIGNED_MAX = 2**31 - 1, 2**32 - 1
 

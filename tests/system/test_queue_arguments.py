@@ -221,6 +221,58 @@ def test_a_publisher_names_further_keys(channel):
     assert error.value.reply_code == 406
 
 
+def test_further_keys_count_at_every_exchange_on_the_way(channel):
+    declare(channel, "far")
+    declare(channel, "spare")
+    channel.exchange_declare("near", "direct", auto_delete=True, arguments={"alternate-exchange": "lost"})
+    channel.exchange_declare("inner", "topic", auto_delete=True)
+    channel.exchange_declare("lost", "fanout", auto_delete=True)
+    channel.exchange_bind("inner", "near", "first")
+    channel.queue_bind("far", "inner", "second")
+    channel.queue_bind("spare", "lost")
+    channel.basic_publish("near", "none", b"x", pika.BasicProperties(headers={"CC": ["first"], "BCC": ["second"]}))
+    assert take_all(channel, "far") == ["x"]
+    assert take_all(channel, "spare") == []  # one of its keys was taken
+    channel.basic_publish("near", "none", b"y", pika.BasicProperties(headers={"CC": ["neither"]}))
+    assert take_all(channel, "spare") == ["y"]
+
+
+def test_a_prefetch_for_the_channel_counts_for_running_consumers_but_not_gets(channel):
+    declare(channel, "work")
+    channel.basic_qos(prefetch_count=1, global_qos=True)
+    put(channel, "work", *"abcde")
+    taken = []
+    channel.basic_consume("work", lambda own, method, properties, body: taken.append(method.delivery_tag))
+
+    def out(number):
+        until(f"{number} are out", lambda: channel.connection.process_data_events(0.05) or len(taken) >= number)
+        channel.connection.process_data_events(0.1)
+        assert len(taken) == number
+    out(1)
+    channel.basic_get("work")
+    channel.basic_ack(taken[0])
+    out(2)
+    channel.basic_qos(prefetch_count=2, global_qos=True)
+    out(3)
+    channel.basic_qos(prefetch_count=0, global_qos=True)
+    out(4)
+
+
+def test_what_a_transaction_acknowledged_is_neither_recovered_nor_acknowledged_again(channel):
+    declare(channel, "once")
+    put(channel, "once", "a")
+    channel.tx_select()
+    tag = take(channel, "once")[0].delivery_tag
+    channel.basic_ack(tag)
+    channel.basic_recover(requeue=True)
+    assert count(channel, "once") == 0
+    channel.basic_ack(tag)
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker) as error:
+        channel.tx_commit()
+    assert (error.value.reply_code, error.value.reply_text) == (
+        406, f"PRECONDITION_FAILED - unknown delivery tag {tag}")
+
+
 def test_transactions_take_effect_at_the_commit(channel, connect):
     declare(channel, "ledger")
     other = connect().channel()

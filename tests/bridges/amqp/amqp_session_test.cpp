@@ -428,12 +428,14 @@ TEST_F(sessions, survive_every_method_on_an_open_channel_whole_and_cut_off) {
       client.send_method(0, goodbye());
       bool closed = false;
       while (auto found = client.read_method()) {
+        closed |= found->id() == connection_close::id || found->id() == connection_close_ok::id;
+        if (found->id() == connection_close_ok::id)
+          break; // the socket is ours to close
         if (found->id() == connection_close::id && cut) {
           connection_close why;
           EXPECT_TRUE(decode_as(found->payload, why));
           EXPECT_EQ(why.code, 501);
         }
-        closed |= found->id() == connection_close::id || found->id() == connection_close_ok::id;
       }
       EXPECT_TRUE(closed);
     }
@@ -549,8 +551,30 @@ TEST_F(sessions, hold_a_client_to_the_channels_it_agreed_on) {
   client.expect<connection_open_ok>(0);
   client.send_method(2, channel_open{});
   client.expect<channel_open_ok>(2);
-  client.send_method(3, channel_open{});
+  client.send_method(65535, channel_open{}); // how many counts, not their numbers
+  client.expect<channel_open_ok>(65535);
+  client.send_method(1, channel_open{});
   EXPECT_EQ(client.close_code(), 530);
+}
+
+TEST_F(sessions, leave_the_socket_to_a_client_that_closed_and_answer_as_often_as_it_closes) {
+  auto client = channel();
+  for (int times = 0; times < 3; ++times) { // several threads of a client, say
+    client.send_method(0, goodbye());
+    EXPECT_TRUE(client.expect<connection_close_ok>(0));
+  }
+}
+
+TEST_F(sessions, take_no_frame_of_more_than_4_kib_before_tune_ok) {
+  auto client = client_at(stage::start);
+  auto login = good_login();
+  field_table properties;
+  properties.set("too_long", std::string(4096, 'x'));
+  std::string table;
+  encode_fields(properties, table);
+  login.client_properties = table;
+  client.send_method(0, login);
+  EXPECT_EQ(client.close_code(), 501);
 }
 
 TEST_F(sessions, say_why_a_login_is_refused_to_clients_that_listen) {
