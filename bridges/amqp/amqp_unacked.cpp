@@ -69,8 +69,8 @@ void unacked::give_back_held() {
 bool unacked::overdue(std::chrono::steady_clock::time_point now, std::chrono::milliseconds limit) {
   while (!looks_.empty() && (out_ == 0 || looks_.front().last_tag < slots_.front().tag))
     looks_.pop_front();
-  if (out_ > 0 && (looks_.empty() || looks_.back().last_tag != last_tag()))
-    looks_.push_back({now, last_tag()});
+  if (out_ > 0 && (looks_.empty() || looks_.back().last_tag != next_tag_ - 1))
+    looks_.push_back({now, next_tag_ - 1});
   return !looks_.empty() && now - looks_.front().at >= limit;
 }
 
