@@ -42,6 +42,15 @@ void check_header(std::string_view payload) {
   require(header.properties.size() == payload.size() - 12);
 }
 
+/// What we write ourselves in between can be read, whatever the limit and the bytes behind it.
+void check_heartbeat(std::string_view bytes, std::uint32_t frame_max) {
+  std::string stream;
+  append_heartbeat(stream);
+  const auto size = stream.size();
+  const auto found = parse_frame(stream.append(bytes), frame_max);
+  require(found.state == frame_state::complete && found.kind() == frame_type::heartbeat && found.size == size);
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -51,6 +60,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   const auto frame_max = load<std::uint32_t>(bytes.data());
   bytes.remove_prefix(sizeof frame_max);
+  check_heartbeat(bytes, frame_max);
 
   for (;;) {
     const auto found = parse_frame(bytes, frame_max);
