@@ -69,6 +69,8 @@ void message_queue::change(queue_arguments how) {
 
 std::uint32_t message_queue::reported_consumers() const noexcept {
   auto count = active_;
+  if (how_.counts_deliveries && how_.single_active_consumer)
+    count = std::min(count, 1u); // those that wait are none
   if (how_.counts_deliveries)
     for (const auto& [id, who] : consumers_)
       count += who->options.passive ? static_cast<std::uint32_t>(who->unsettled) : who->stopped && who->unsettled > 0;
@@ -76,6 +78,8 @@ std::uint32_t message_queue::reported_consumers() const noexcept {
 }
 
 bool message_queue::may_add(bool exclusive) const noexcept {
+  if (how_.counts_deliveries) // quorum queues know no exclusive use (RabbitMQ)
+    return true;
   return !exclusive_ && (!exclusive || (active_ == 0 && !how_.single_active_consumer));
 }
 

@@ -72,6 +72,7 @@ public:
 
 private:
   routed route(message_ptr what, durable_transaction* within, const queue_filter& may_take);
+  bool reply(std::string_view address, const message_ptr& what);
   enqueue_batch& batch_for(const queue_handle* queue);
 
   broker_ptr broker_;
