@@ -653,11 +653,11 @@ void channel::start_consumer(const basic_consume& what, broker::queue_ptr queue,
 }
 
 void channel::consume_replies(const basic_consume& what) {
+  if (!what.no_ack)
+    return fail(reply_code::precondition_failed, "reply consumer cannot acknowledge", basic_consume::id);
   for (const auto& [tag, at] : tags_)
     if (!at->reply_name.empty())
       return fail(reply_code::precondition_failed, "reply consumer already set", basic_consume::id);
-  if (!what.no_ack)
-    return fail(reply_code::precondition_failed, "reply consumer cannot acknowledge", basic_consume::id);
   std::string tag{what.consumer_tag};
   if (tag.empty())
     tag = "amq.ctag-" + make_uuid();
@@ -848,8 +848,6 @@ void channel::declare_queue(const queue_declare& what) {
                    what.auto_delete,        std::move(*arguments), session_.owner()};
   question.passive = what.passive;
   question.queues_max = session_.queues_max();
-  if (what.passive && what.queue.empty())
-    question.spec.name = last_queue_;
   session_.ask<broker::queue_ok>(
       session_.broker()->topology(), std::move(question),
       [this, no_wait = what.no_wait](broker::queue_ok& found) {

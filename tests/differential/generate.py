@@ -143,7 +143,7 @@ class Maker:
         theme = self.theme
 
         def maybe(probability, argument, letter, value):
-            if self.chance(probability):
+            if self.chance(probability) and all(each[0] != argument for each in arguments):
                 arguments.append([argument, [letter, value]])
                 return True
             return False
@@ -410,13 +410,13 @@ class Maker:
         self.add("basic.qos", moves=True, **{"with": {"prefetch_count": self.dice.randint(0, 3)}})
 
     def consume_limited(self):
-        """One consumer on a channel of its own with a prefetch for the whole channel: what more of them share is a difference
-        of ours (docs/amqp.md)."""
+        """One consumer on a channel of its own with a prefetch for the whole channel, that acknowledges all it gets: the rest
+        is a difference of ours (docs/amqp.md)."""
         self.limited = True
         at = {"link": 1, "channel": 9}
         self.add("basic.qos", at, **{"with": {"prefetch_count": self.dice.randint(1, 3), "global": True}})
         self.add("basic.consume", at, moves=True, **{"with": {"queue": self.one(self.queues), "consumer_tag": "limited"}})
-        self.takers += [at, at]
+        self.limited_at = at
 
     def consume(self):
         everywhere = [*self.queues, *getattr(self, "sinks", [])]
@@ -449,6 +449,9 @@ class Maker:
         self.add("basic.cancel", at, moves=True, **{"with": {"consumer_tag": tag}})
 
     def settle(self):
+        if self.limited and self.chance(0.3):
+            return self.add("settle", self.limited_at, moves=True, how="basic.ack", pick=self.dice.random(), multiple=self.chance(0.5),
+                            requeue=False)
         how = self.one(["basic.ack", "basic.ack", "basic.nack", "basic.reject"])
         multiple = self.one([False, False, True, "all"]) if how != "basic.reject" else False
         at = self.one(self.takers) if self.takers and self.chance(0.95) else self.at()
