@@ -317,7 +317,7 @@ private:
   /// Something has changed but no message came in: what came back may be too much, the head too old to be handed out.
   void turn() {
     queue_.trim(done_);
-    pump(queue_.next_expiry() ? std::optional{now()} : std::nullopt);
+    pump(now());
   }
 
   /// Without a time nothing expires: what came in just now may be handed out even if it may not wait at all (RabbitMQ,
