@@ -81,7 +81,7 @@ void channel::fail(reply_code code, std::string_view explanation, method_id faul
   session_.flush_settles();
   append_channel_close(session_.out(), number_, code, explanation, fault);
   closing_ = true;
-  release();
+  session_.forget(release());
   session_.wrote();
 }
 
@@ -90,7 +90,7 @@ void channel::fail(const error& why, method_id fault) {
   fail(code, explanation, fault);
 }
 
-void channel::release() {
+std::vector<consumer*> channel::release() {
   building_.reset();
   give_back_body();
   if (transaction_)
@@ -114,21 +114,7 @@ void channel::release() {
     all.push_back(gone);
   tags_.clear();
   getters_.clear();
-  // A queue hands out what came back only once all its consumers here are gone.
-  std::stable_sort(all.begin(), all.end(), [](const consumer* left, const consumer* right) {
-    return std::less<>{}(left->queue.get(), right->queue.get());
-  });
-  for (auto at = all.begin(); at != all.end(); ++at) {
-    auto& gone = **at;
-    if (!gone.reply_name.empty())
-      session_.broker()->replies().remove(gone.reply_name);
-    const bool more = at + 1 != all.end() && (*(at + 1))->queue == gone.queue;
-    if (gone.queue)
-      session_.send(gone.queue->actor,
-                    broker::release_consumer{caf::actor_cast<caf::actor>(&session_), gone.key, more});
-  }
-  for (auto* gone : all)
-    session_.remove_consumer(*gone);
+  return all;
 }
 
 runtime::channel_report channel::report() const {
@@ -248,7 +234,7 @@ void channel::on_method(std::string_view payload) {
 void channel::close(const channel_close&) {
   session_.flush_publishes();
   session_.flush_settles();
-  release();
+  session_.forget(release());
   append_method(session_.out(), number_, channel_close_ok{});
   session_.drop_channel(number_); // ends *this
 }
@@ -559,18 +545,21 @@ void channel::settle(std::uint64_t tag, bool multiple, verdict what, method_id f
   send_settled(what);
 }
 
-/// All of one queue that one method settles are settled before that queue hands anything out.
+/// What one method settles goes consumer by consumer, by their tags, and all of one before the queue hands anything
+/// out: RabbitMQ's order, which shows in who gets what comes back.
 void channel::send_settled(verdict what) {
   for (const auto& range : settled_)
     if (const auto* queue = range.from->queue.get();
         what != verdict::ack && queue && queue->kind == broker::endpoint_kind::stream)
       return fail(broker::not_for_streams("basic.nack and basic.reject", named(queue_word, queue->name)),
                   basic_nack::id);
+  std::stable_sort(settled_.begin(), settled_.end(), [](const settled_range& left, const settled_range& right) {
+    return left.from != right.from && left.from->tag < right.from->tag;
+  });
   for (auto at = settled_.begin(); at != settled_.end(); ++at) {
     const auto& range = *at;
     auto& from = *range.from;
-    const bool more =
-        std::any_of(at + 1, settled_.end(), [&](const auto& later) { return later.from->queue == from.queue; });
+    const bool more = at + 1 != settled_.end() && (at + 1)->from == range.from;
     session_.settle(from, range.first, range.last, what, more);
     const auto count = range.last - range.first + 1;
     from.out -= count;
@@ -703,11 +692,11 @@ void channel::start_consumer(const basic_consume& what, broker::queue_ptr queue,
 }
 
 void channel::consume_replies(const basic_consume& what) {
+  if (!what.no_ack)
+    return fail(reply_code::precondition_failed, "reply consumer cannot acknowledge", basic_consume::id);
   for (const auto& [tag, at] : tags_)
     if (!at->reply_name.empty())
       return fail(reply_code::precondition_failed, "reply consumer already set", basic_consume::id);
-  if (!what.no_ack)
-    return fail(reply_code::precondition_failed, "reply consumer cannot acknowledge", basic_consume::id);
   std::string tag{what.consumer_tag};
   if (tag.empty())
     tag = "amq.ctag-" + make_uuid();
@@ -897,8 +886,6 @@ void channel::declare_queue(const queue_declare& what) {
                    what.auto_delete,        std::move(*arguments), session_.owner()};
   question.passive = what.passive;
   question.queues_max = session_.queues_max();
-  if (what.passive && what.queue.empty())
-    question.spec.name = last_queue_;
   session_.ask<broker::queue_ok>(
       session_.broker()->topology(), std::move(question),
       [this, no_wait = what.no_wait](broker::queue_ok& found) {

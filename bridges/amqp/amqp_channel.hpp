@@ -67,7 +67,7 @@ public:
   /// A queue refused part of what a tx.commit published.
   void fail_commit() { fail(reply_code::precondition_failed, "partial tx completion", tx_commit::id); }
   /// Puts back what is out and forgets the consumers.
-  void release();
+  std::vector<consumer*> release();
   runtime::channel_report report() const;
 
 private:

@@ -398,8 +398,7 @@ void session::end() {
   flush_publishes();
   flush_settles();
   close_socket();
-  for (auto& [number, at] : channels_)
-    at->release();
+  release_channels();
   channels_.clear();
   to_grant_.clear();
   consumers_.clear();
@@ -696,8 +695,7 @@ void session::on_close(const connection_close&) {
   flush_settles();
   // Its exclusive queues are free as soon as it reads close-ok: what anybody asks topology after that comes behind
   // this.
-  for (auto& [number, at] : channels_)
-    at->release();
+  release_channels();
   send(broker_->topology(), broker::owner_gone{owner_});
   append_method(out_, 0, connection_close_ok{});
   phase_ = phase::closing;
@@ -719,8 +717,7 @@ void session::fail(reply_code code, std::string_view explanation, method_id faul
   runtime::log::warning("amqp_connection_error", {{"peer", peer_}, {"text", reply_text(code, explanation)}});
   append_connection_close(out_, code, explanation, fault);
   phase_ = phase::closing;
-  for (auto& [number, at] : channels_)
-    at->release();
+  release_channels();
   // A client that never answers is not waited for.
   timer_.expires_after(5s);
   timer_.async_wait([this, alive = self()](boost::system::error_code error) {
@@ -878,6 +875,31 @@ consumer& session::add_consumer(std::uint16_t channel, std::string tag, broker::
 void session::remove_consumer(consumer& gone) {
   std::erase(to_grant_, &gone);
   consumers_.erase(gone.key);
+}
+
+void session::forget(std::vector<consumer*> all) {
+  std::stable_sort(all.begin(), all.end(), [](const consumer* left, const consumer* right) {
+    return std::less<>{}(left->queue.get(), right->queue.get());
+  });
+  for (auto at = all.begin(); at != all.end(); ++at) {
+    const auto& gone = **at;
+    if (!gone.reply_name.empty())
+      broker_->replies().remove(gone.reply_name);
+    const bool more = at + 1 != all.end() && (*(at + 1))->queue == gone.queue;
+    if (gone.queue)
+      send(gone.queue->actor, broker::release_consumer{caf::actor_cast<caf::actor>(self()), gone.key, more});
+  }
+  for (auto* gone : all)
+    remove_consumer(*gone);
+}
+
+void session::release_channels() {
+  std::vector<consumer*> all;
+  for (auto& [number, at] : channels_) {
+    const auto some = at->release();
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  forget(std::move(all));
 }
 
 void session::passed_on(consumer& to, std::size_t messages, std::size_t bytes) {

@@ -88,6 +88,8 @@ public:
   void flush_settles();
   consumer& add_consumer(std::uint16_t channel, std::string tag, broker::queue_ptr queue, bool no_ack);
   void remove_consumer(consumer& gone);
+  /// They go, and a queue hands out what comes back only once all of them are gone.
+  void forget(std::vector<consumer*> all);
   consumer* find_consumer(broker::consumer_key key) noexcept {
     auto found = consumers_.find(key);
     return found == consumers_.end() ? nullptr : found->second.get();
@@ -186,6 +188,7 @@ private:
   void finish_confirms();
   void grant_back();
   void end();
+  void release_channels();
   void cut();
 
   /// Keeps the actor alive while the event loop holds one of our handlers.

@@ -69,6 +69,8 @@ void message_queue::change(queue_arguments how) {
 
 std::uint32_t message_queue::reported_consumers() const noexcept {
   auto count = active_;
+  if (how_.counts_deliveries && how_.single_active_consumer)
+    count = std::min(count, 1u); // those that wait are none
   if (how_.counts_deliveries)
     for (const auto& [id, who] : consumers_)
       count += who->options.passive ? static_cast<std::uint32_t>(who->unsettled) : who->stopped && who->unsettled > 0;
@@ -76,6 +78,8 @@ std::uint32_t message_queue::reported_consumers() const noexcept {
 }
 
 bool message_queue::may_add(bool exclusive) const noexcept {
+  if (how_.counts_deliveries) // quorum queues know no exclusive use (RabbitMQ)
+    return true;
   return !exclusive_ && (!exclusive || (active_ == 0 && !how_.single_active_consumer));
 }
 
@@ -152,7 +156,8 @@ void message_queue::settle(consumer_id id, delivery_number first, delivery_numbe
       done.push_back(item.at);
   }
   drop_settled(who);
-  put_back(std::move(returned), done);
+  // A quorum queue without a delivery limit puts what a client returns at the tail (RabbitMQ 3.10 writes it anew).
+  put_back(std::move(returned), done, how_.counts_deliveries && !how_.delivery_limit ? place::tail : place::own);
   if (who.stopped)
     erase_if_spent(who);
   else
@@ -323,7 +328,7 @@ delivery_number message_queue::hand_to(consumer& who, entry item, std::vector<po
   return number;
 }
 
-void message_queue::put_back(std::vector<entry> returned, std::vector<position>& done) {
+void message_queue::put_back(std::vector<entry> returned, std::vector<position>& done, place where) {
   if (returned.empty())
     return;
   std::vector<entry> kept;
@@ -345,6 +350,13 @@ void message_queue::put_back(std::vector<entry> returned, std::vector<position>&
     ++ready_count_;
     ready_bytes_ += item.message->footprint();
     ready_body_bytes_ += item.message->body().size();
+  }
+  if (where == place::tail) {
+    for (auto& item : returned) {
+      item.sequence = next_sequence_++;
+      ready_.front().push_back(std::move(item));
+    }
+    return;
   }
   if (how_.counts_deliveries) {
     auto& ready = ready_.front();

@@ -77,10 +77,15 @@ public:
   std::optional<std::pair<delivery_number, queued>> get(consumer_id id, bool no_ack, std::vector<position>& done);
 
   /// Hands out all that can go: sink(consumer_id, delivery_number, queued). Positions of no-ack deliveries go to
-  /// `done`.
+  /// `done`. With `now`, what is over its time by then goes once it is at the head; without, what came in just now is
+  /// handed out whatever its time.
   template <class Sink>
-  void pump(Sink&& sink, std::vector<position>& done) {
-    while (ready_count_ > 0) {
+  void pump(Sink&& sink, std::vector<position>& done, std::optional<instant> now = {}) {
+    for (;;) {
+      if (now)
+        expire(*now, done);
+      if (ready_count_ == 0)
+        return;
       auto* to = next_consumer();
       if (!to)
         return;
@@ -158,7 +163,8 @@ private:
   entry pop(level& from);
   delivery_number hand_to(consumer& who, entry item, std::vector<position>& done);
   static std::deque<entry>::iterator find_out(consumer& who, delivery_number first);
-  void put_back(std::vector<entry> returned, std::vector<position>& done);
+  enum class place { own, tail };
+  void put_back(std::vector<entry> returned, std::vector<position>& done, place where = place::own);
   void put_back(level& ready, std::vector<entry> returned);
   bool is_full(std::size_t more_bytes) const noexcept;
   void admit(entry made, instant now);

@@ -29,18 +29,7 @@ routed publisher::publish_from(std::string_view exchange, const message_ptr& wha
 routed publisher::route(message_ptr what, const path& by) {
   const auto exchange = by.exchange;
   const auto key = what->routing_key();
-  if (exchange.empty() && key.starts_with(reply_to_prefix)) {
-    ++next_ordinal_;
-    auto target = broker_->replies().find(key);
-    if (!target)
-      return routed::unroutable;
-    auto& replies = collected_.replies_;
-    if (replies.empty() || replies.back().first != target->actor || replies.back().second.key != target->key)
-      replies.emplace_back(std::move(target->actor), direct_reply{target->key, {}});
-    bytes_ += what->footprint();
-    replies.back().second.messages.push_back(std::move(what));
-    return routed::replied;
-  }
+  const bool replied = exchange.empty() && key.starts_with(reply_to_prefix) && reply(key, what);
   if (!collected_.routes_)
     collected_.routes_ = broker_->routes();
   found_.clear();
@@ -68,7 +57,7 @@ routed publisher::route(message_ptr what, const path& by) {
   if (by.may_take)
     std::erase_if(found_, [&](const endpoint* to) { return !(*by.may_take)(to->name); });
   if (found_.empty())
-    return routed::unroutable;
+    return replied ? routed::replied : routed::unroutable;
   position at = 0;
   for (const auto* to : found_) {
     const auto* queue = static_cast<const queue_handle*>(to);
@@ -92,6 +81,19 @@ position publisher::keep(const queue_handle& queue, const message_ptr& what, dur
   (within ? within : durable_.get())->put_message(queue.number, at, what);
   collected_.durable_ = true;
   return at;
+}
+
+/// False if nobody has that address.
+bool publisher::reply(std::string_view address, const message_ptr& what) {
+  auto target = broker_->replies().find(address);
+  if (!target)
+    return false;
+  auto& replies = collected_.replies_;
+  if (replies.empty() || replies.back().first != target->actor || replies.back().second.key != target->key)
+    replies.emplace_back(std::move(target->actor), direct_reply{target->key, {}});
+  bytes_ += what->footprint();
+  replies.back().second.messages.push_back(without_blind_copies(what));
+  return true;
 }
 
 enqueue_batch& publisher::batch_for(const queue_handle* queue) {

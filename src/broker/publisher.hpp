@@ -84,6 +84,8 @@ private:
   routed route(message_ptr what, const path& by);
   /// Writes it into the log if that is the publisher's to do; its position there, or 0.
   position keep(const queue_handle& queue, const message_ptr& what, durable_transaction* within, position& at);
+  /// To the reply consumer of that address; false if there is none.
+  bool reply(std::string_view address, const message_ptr& what);
   enqueue_batch& batch_for(const queue_handle* queue);
 
   broker_ptr broker_;

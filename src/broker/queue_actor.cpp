@@ -332,13 +332,12 @@ private:
   /// Something has changed but no message came in: what came back may be too much, the head too old to be handed out.
   void turn() {
     queue_.trim(done_);
-    if (queue_.next_expiry())
-      queue_.expire(now(), done_);
-    pump();
+    pump(now());
   }
 
-  /// Does not expire: what came in just now may be handed out even if it may not wait at all (RabbitMQ, TTL 0).
-  void pump() {
+  /// Without a time nothing expires: what came in just now may be handed out even if it may not wait at all (RabbitMQ,
+  /// TTL 0).
+  void pump(std::optional<message_queue::instant> at = {}) {
     queue_.pump(
         [this](message_queue::consumer_id id, delivery_number number, queued item) {
           auto& who = *by_id_.find(id)->second;
@@ -349,7 +348,7 @@ private:
           }
           who.batch.items.push_back(std::move(item));
         },
-        done_);
+        done_, at);
     for (auto* who : filled_) {
       send(who->actor, std::move(who->batch));
       who->batch = {};

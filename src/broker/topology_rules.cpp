@@ -120,7 +120,8 @@ expected<void> check_names_exchange(std::string_view argument, const field_table
 expected<void> check_exchange_type(const exchange_spec& spec) {
   if (spec.type == delayed_type || exchange_kind_of(spec.type))
     return {};
-  return command_invalid("unknown exchange type '" + spec.type + "'");
+  // RabbitMQ says "invalid" of the empty one: it is a word of Erlang's.
+  return command_invalid((spec.type.empty() ? "invalid exchange type '" : "unknown exchange type '") + spec.type + "'");
 }
 
 expected<void> check_new_exchange(const exchange_spec& spec, std::string_view vhost) {

@@ -422,7 +422,7 @@ TEST_F(a_message_queue_with_arguments, with_a_single_active_consumer_is_nobodys_
 }
 
 TEST_F(a_message_queue_with_arguments, of_type_quorum_hands_out_again_in_the_order_of_return) {
-  queue = message_queue{{.counts_deliveries = true}};
+  queue = message_queue{{.delivery_limit = 9, .counts_deliveries = true}};
   const auto c = queue.add({.prefetch = 3});
   for (const auto* body : {"a", "b", "c", "d"})
     put(body);
@@ -432,6 +432,33 @@ TEST_F(a_message_queue_with_arguments, of_type_quorum_hands_out_again_in_the_ord
   queue.settle(c, 1, 1, verdict::requeue, done);
   queue.add({});
   EXPECT_THAT(bodies(), ElementsAre("b", "a", "d"));
+}
+
+TEST_F(a_message_queue_with_arguments, of_type_quorum_without_a_limit_puts_what_is_returned_at_the_tail) {
+  queue = message_queue{{.counts_deliveries = true}};
+  const auto c = queue.add({.prefetch = 2});
+  for (const auto* body : {"a", "b", "c", "d"})
+    put(body);
+  EXPECT_THAT(bodies(), ElementsAre("a", "b"));
+  queue.settle(c, 1, 2, verdict::requeue, done);
+  EXPECT_THAT(bodies(), ElementsAre("c", "d"));
+  queue.release(c, done); // but in its place what a consumer had that went
+  queue.add({});
+  EXPECT_THAT(bodies(), ElementsAre("c", "d", "a", "b"));
+}
+
+TEST_F(a_message_queue_with_arguments, lets_go_what_is_over_its_time_once_it_is_at_the_head) {
+  queue = message_queue{{}};
+  basic_properties brief;
+  brief.expiration = "5";
+  put("a");
+  queue.enqueue({make_message("", "q", encode_properties(brief), "b", false), 0, false}, start, done);
+  put("c");
+  queue.add({});
+  std::vector<std::string> out;
+  queue.pump([&](auto, auto, queued item) { out.emplace_back(item.message->body()); }, done,
+             start + std::chrono::milliseconds{6});
+  EXPECT_THAT(out, ElementsAre("a", "c"));
 }
 
 TEST_F(a_message_queue_with_arguments, of_type_quorum_reports_gets_and_stopped_consumers_with_something_out) {

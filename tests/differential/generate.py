@@ -28,6 +28,7 @@ SHORT_TTL_MS = 3
 NEVER_MS = 3_600_000
 WORDS = ["a", "b", "c", "a.b", "a.b.c", "b.c", "a.a", "", "x"]
 PATTERNS = ["#", "*", "a.*", "*.b", "a.#", "#.c", "*.*", "a.#.c", "a", "b", "a.b", "", "#.#", "*.#", "a.*.c"]
+SINKS, LIMITED = 8, 9  # channels with one use only
 TYPES = ["direct", "fanout", "topic", "headers"]
 
 
@@ -143,7 +144,7 @@ class Maker:
         theme = self.theme
 
         def maybe(probability, argument, letter, value):
-            if self.chance(probability):
+            if self.chance(probability) and all(each[0] != argument for each in arguments):
                 arguments.append([argument, [letter, value]])
                 return True
             return False
@@ -172,7 +173,8 @@ class Maker:
                 maybe(0.3 if limited else 0, "x-overflow", "S", "drop-head")
         if self.dead_letters and self.chance(0.75):
             self.dead_letter_arguments(name, arguments)
-        if not self.quorum:
+        # What is over its time at the head of a higher level goes at RabbitMQ's next chance, not at its time.
+        if not self.quorum and not self.short_ttl:
             maybe(0.8 if theme == "priorities" else 0.05, "x-max-priority", self.one("Ibl"), self.one([1, 2, 5, 10]))
         maybe(0.3 if theme == "consumers" else 0.05, "x-single-active-consumer", "t", self.chance(0.8))
         maybe(0.05, "x-queue-mode", "S", self.one(["default", "lazy"])) if not self.quorum else None
@@ -393,7 +395,7 @@ class Maker:
                 "properties": properties, "body": body}
 
     def publish(self):
-        self.add("basic.publish", moves=True, messages=[self.message() for _ in range(self.dice.choice([1, 1, 2, 3, 5]))])
+        self.add("basic.publish", moves=True, messages=[self.message() for _ in range(self.dice.choice([1, 2, 3, 5, 8]))])
 
     def get(self):
         everywhere = [*self.queues, *getattr(self, "sinks", [])]
@@ -410,28 +412,29 @@ class Maker:
         self.add("basic.qos", moves=True, **{"with": {"prefetch_count": self.dice.randint(0, 3)}})
 
     def consume_limited(self):
-        """One consumer on a channel of its own with a prefetch for the whole channel: what more of them share is a difference
-        of ours (docs/amqp.md)."""
+        """One consumer on a channel of its own with a prefetch for the whole channel, that acknowledges all it gets: the rest
+        is a difference of ours (docs/amqp.md)."""
         self.limited = True
-        at = {"link": 1, "channel": 9}
+        at = {"link": 1, "channel": LIMITED}
         self.add("basic.qos", at, **{"with": {"prefetch_count": self.dice.randint(1, 3), "global": True}})
         self.add("basic.consume", at, moves=True, **{"with": {"queue": self.one(self.queues), "consumer_tag": "limited"}})
-        self.takers += [at, at]
+        self.limited_at = at
 
     def consume(self):
         everywhere = [*self.queues, *getattr(self, "sinks", [])]
         if not everywhere:
             return
+        queue = self.one(everywhere)
+        # What a dying channel had out may become a letter in a queue that the same channel still consumes, or not.
+        at = self.at() if queue in self.queues else {"link": 1, "channel": SINKS}
         if self.chance(0.5):
-            at = self.at()
             self.add("basic.qos", at, **{"with": {"prefetch_count": self.dice.randint(1, 3)}})
-        else:
-            at = self.at()
         self.symbols += 1
         arguments = []
         if self.chance(0.3 if self.theme == "consumers" else 0.05) and not self.quorum:
             arguments.append(["x-priority", [self.one("bsIl"), self.dice.randint(-2, 3)]])
-        how = {"queue": self.one(everywhere), "no_ack": self.chance(0.25), "exclusive": self.chance(0.05),
+        # In a quorum queue what a no-ack consumer got counts against its prefetch for a moment.
+        how = {"queue": queue, "no_ack": not self.quorum and self.chance(0.25), "exclusive": self.chance(0.05),
                "arguments": arguments}
         if self.chance(0.1):
             symbol = f"@tag{self.symbols}"
@@ -449,6 +452,9 @@ class Maker:
         self.add("basic.cancel", at, moves=True, **{"with": {"consumer_tag": tag}})
 
     def settle(self):
+        if self.limited and self.chance(0.3):
+            return self.add("settle", self.limited_at, moves=True, how="basic.ack", pick=self.dice.random(), multiple=self.chance(0.5),
+                            requeue=False)
         how = self.one(["basic.ack", "basic.ack", "basic.nack", "basic.reject"])
         multiple = self.one([False, False, True, "all"]) if how != "basic.reject" else False
         at = self.one(self.takers) if self.takers and self.chance(0.95) else self.at()
@@ -465,7 +471,7 @@ class Maker:
         """Channel by channel first: RabbitMQ ends those of a connection all at once, and what one gives back another that is
         about to end may still take."""
         link = self.dice.randint(1, self.links)
-        for channel in range(2, self.channels + 1):
+        for channel in [SINKS, LIMITED, *range(2, self.channels + 1)] if link == 1 else range(2, self.channels + 1):
             self.add("close channel", {"link": link, "channel": channel}, moves=True)
         self.add("hang up", {"link": link, "channel": 0}, moves=True, politely=True)
 
@@ -570,7 +576,7 @@ class Maker:
             ("publish", {"exchange": none, "routing_key": "a", "mandatory": True}),
             ("publish", {"exchange": exchange, "routing_key": "a", "immediate": self.chance(0.3)}),
             ("properties", {"user_id": "nobody"}),
-            ("properties", {"expiration": self.one(["abc", "-1", "", "1.5", " 1", "1 ", "99999999999999999999", "+5", "0x1",
+            ("properties", {"expiration": self.one(["abc", "-1", "", "1.5", " 1", "1 ", "9999999999999", "+5", "0x1",
                                                     "315360000000", "315360000001"])}),
             ("properties", {"headers": [[self.one(["CC", "BCC"]), self.one([["S", "k"], ["I", 1], ["A", [["I", 1]]],
                                                                          ["A", [["S", "a"], ["t", True]]]])]]}),
