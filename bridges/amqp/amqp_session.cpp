@@ -23,8 +23,9 @@ std::string& read_buffer() {
   return buffer;
 }
 
-/// Frames before tune-ok: nobody has logged in yet.
-constexpr std::uint32_t initial_frame_max = frame_min_size;
+/// Frames before tune-ok: nobody has logged in yet (RabbitMQ 4's initial_frame_max; 3.10 has 4096, too small for a
+/// JWT).
+constexpr std::uint32_t initial_frame_max = 8192;
 
 /// How often a connection that may not be read because memory is full looks again.
 constexpr auto memory_recheck = 50ms;

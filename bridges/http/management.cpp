@@ -10,7 +10,6 @@
 #include "bridges/http/management_desk.hpp"
 #include "broker/base64.hpp"
 #include "runtime/bearer_token.hpp"
-#include "sdk/route.hpp"
 
 namespace switchboard::http {
 
@@ -50,7 +49,7 @@ std::vector<std::string> segments_of(std::string_view path) {
   path.remove_prefix(std::min(api_prefix.size(), path.size()));
   while (!path.empty()) {
     const auto slash = std::min(path.find('/'), path.size());
-    all.push_back(sdk::percent_decode(path.substr(0, slash)));
+    all.push_back(runtime::percent_decoded(path.substr(0, slash)));
     path.remove_prefix(std::min(slash + 1, path.size()));
   }
   return all;

@@ -15,6 +15,9 @@ std::optional<std::string> bearer_token(std::string_view authorization, std::str
 /// The path of a target, without its query.
 std::string_view path_of(std::string_view target) noexcept;
 
+/// "%2F" -> "/"; what isn't a valid escape stays as it is. For a segment of a path: '+' stays too.
+std::string percent_decoded(std::string_view text);
+
 /// The decoded value of the first query parameter of that name; empty if there is none.
 std::optional<std::string> query_parameter(std::string_view target, std::string_view name);
 

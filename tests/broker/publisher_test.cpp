@@ -162,8 +162,8 @@ TEST_F(publishers, put_messages_into_a_transaction_of_somebody_else) {
 TEST_F(publishers, answer_straight_to_who_waits_for_a_reply) {
   const auto name = node->replies().add(caf::actor_cast<caf::actor>(self->address()), 3);
   publisher out{node};
-  EXPECT_EQ(out.publish(a_message("one", name)), routed::queued);
-  EXPECT_EQ(out.publish(a_message("two", name)), routed::queued);
+  EXPECT_EQ(out.publish(a_message("one", name)), routed::replied);
+  EXPECT_EQ(out.publish(a_message("two", name)), routed::replied);
   on(who, [&](caf::event_based_actor* in) { EXPECT_EQ(out.flush(in, 1, [] {}).queues, 0u); });
   const auto came = next<direct_reply>();
   EXPECT_EQ(came.key, 3u);

@@ -281,14 +281,6 @@ def test_channel_errors_close_the_channel_only(channel, code, provoke):
     assert channel.connection.channel().queue_declare("", exclusive=True).method.queue.startswith("amq.gen-")
 
 
-def test_what_is_not_there_yet_is_540(node):
-    connection = node.pika()
-    channel = connection.channel()
-    with pytest.raises(pika.exceptions.ConnectionClosedByBroker) as refused:
-        channel.queue_declare("s", durable=True, arguments={"x-queue-type": "stream"})
-    assert refused.value.reply_code == 540
-
-
 def test_acks_that_meet_a_deleted_queue_do_no_harm(node):
     consumer, other = node.pika().channel(), node.pika().channel()
     other.queue_declare("brief")
@@ -322,8 +314,11 @@ def test_heartbeats_keep_a_silent_connection_and_cut_a_dead_one(node):
     began = time.monotonic()
     sock.setblocking(True)
     sock.settimeout(DEADLINE_S)
-    while sock.recv(4096):
-        pass
+    try:
+        while sock.recv(4096):
+            pass
+    except ConnectionResetError:
+        pass  # as RabbitMQ cuts
     assert 1.5 < time.monotonic() - began < 6
 
 

@@ -1,5 +1,6 @@
 """AMQPS and SASL EXTERNAL: pika over TLS, with certificates made by openssl for the test."""
 
+import re
 import socket
 import ssl
 import subprocess
@@ -39,7 +40,7 @@ def tls_node(new_node, certificates):
         node.start()
         line = next(line for line in node.lines.seen + [node.lines.line("amqps", lambda line: "amqps://" in line)]
                     if "amqps://" in line)
-        node.amqps = int(line.split("amqps://127.0.0.1:")[1].split()[0])
+        node.amqps = int(re.search(r"amqps://[^:]+:(\d+)", line)[1])
         return node
 
     return start

@@ -111,7 +111,7 @@ def test_a_node_is_ready_within_a_second_and_stops_when_asked(new_node):
     node = new_node().start()
     assert node.ready_s < (10.0 if SANITIZED else 1.0)
     text = "\n".join(node.lines.seen)
-    for address in (f"amqp://127.0.0.1:{node.amqp}", f"tcp://127.0.0.1:{node.zmq}", f"http://127.0.0.1:{node.http}",
+    for address in (f"amqp://localhost:{node.amqp}", f"tcp://127.0.0.1:{node.zmq}", f"http://127.0.0.1:{node.http}",
                     f"http://127.0.0.1:{node.admin}"):
         assert address in text
     assert node.request("GET", "/healthz", port=node.admin)[0] == 200

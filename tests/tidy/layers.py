@@ -50,7 +50,7 @@ def layer(ours, libraries):
 LAYERS = {
     "src/base": layer("", ""),
     "src/messages": layer("src/base", "json"),
-    "src/broker": layer("src/messages src/base", "json caf"),
+    "src/broker": layer("src/messages src/base", "json caf boost openssl"),
     "src/store": layer("src/messages src/base", "json lmdb zlib xxhash openssl"),
     "src/sdk": layer("src/messages src/base", "json"),
     "src/runtime": layer("src/store src/broker src/sdk src/messages src/base",
