@@ -880,7 +880,7 @@ void session::remove_consumer(consumer& gone) {
 
 void session::forget(std::vector<consumer*> all) {
   std::stable_sort(all.begin(), all.end(), [](const consumer* left, const consumer* right) {
-    return std::less<>{}(left->queue.get(), right->queue.get());
+    return left->queue == right->queue ? left->tag < right->tag : std::less<>{}(left->queue.get(), right->queue.get());
   });
   for (auto at = all.begin(); at != all.end(); ++at) {
     const auto& gone = **at;

@@ -118,12 +118,18 @@ private:
     enqueued answer{setup_.number, batch.token, {}};
     const auto at = now();
     queue_.expire(at, done_); // before anything is handed out
+    // Where it shows, each has its chance before the next one comes: to be taken, which makes room; to be too much; to
+    // be over its time.
+    const auto& how = queue_.how();
+    const bool one_by_one = how.max_priority > 0 || how.max_length || how.max_length_bytes;
     for (auto& item : batch.items) {
       const auto ordinal = item.ordinal;
       if (!queue_.enqueue(std::move(item), at, done_))
         answer.refused.push_back(ordinal);
-      else if (queue_.how().rejects() || queue_.how().max_priority > 0)
-        pump(); // what a consumer takes makes room for the next one, and a later one does not overtake it
+      else if (one_by_one) {
+        pump();
+        queue_.expire(at, done_);
+      }
     }
     pump();
     if (!batch.publisher)
@@ -331,7 +337,8 @@ private:
 
   /// Something has changed but no message came in: what came back may be too much, the head too old to be handed out.
   void turn() {
-    queue_.trim(done_);
+    if (!queue_.how().counts_deliveries) // a quorum queue hands out first (RabbitMQ)
+      queue_.trim(done_);
     pump(now());
   }
 

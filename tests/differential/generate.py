@@ -343,9 +343,9 @@ class Maker:
         if letter in "Sx":
             return [letter, self.one(["1", "2", "", "é".encode().decode("latin-1")])]
         if letter == "F":
-            return [letter, [["n%d" % at, self.value(depth + 1)] for at in range(self.dice.randint(0, 2))]]
+            return [letter, [["n%d" % at, self.value(depth + 1)] for at in range(self.dice.randint(1, 2))]]  # empty, it equals an empty array
         if letter == "A":
-            return [letter, [self.value(depth + 1) for _ in range(self.dice.randint(0, 2))]]
+            return [letter, [self.value(depth + 1) for _ in range(self.dice.randint(1, 2))]]
         return [letter, None]
 
     def destination(self):
