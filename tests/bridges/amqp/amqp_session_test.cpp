@@ -565,11 +565,11 @@ TEST_F(sessions, leave_the_socket_to_a_client_that_closed_and_answer_as_often_as
   }
 }
 
-TEST_F(sessions, take_no_frame_of_more_than_4_kib_before_tune_ok) {
+TEST_F(sessions, take_no_frame_of_more_than_8_kib_before_tune_ok) {
   auto client = client_at(stage::start);
   auto login = good_login();
   field_table properties;
-  properties.set("too_long", std::string(4096, 'x'));
+  properties.set("too_long", std::string(8192, 'x'));
   std::string table;
   encode_fields(properties, table);
   login.client_properties = table;
