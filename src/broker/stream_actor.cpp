@@ -253,7 +253,8 @@ private:
       release(key);
   }
 
-  void release(const peer_key& key) {
+  /// By value: who releases the peer he has found names it by what goes with it.
+  void release(peer_key key) {
     const auto found = peers_.find(key);
     if (found == peers_.end())
       return;
