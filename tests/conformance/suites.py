@@ -31,16 +31,18 @@ class Suite:
     stdout: bool = False  # what the command prints is its result
     # Tests that are about something else than an AMQP server on its usual port: a regular expression of their names.
     leave_out: str = ""
+    on_purpose: dict = dataclasses.field(default_factory=dict)  # tests that may fail here: why
     timeout_s: int = 900
 
 
 def java_classes():
+    # PerQueueTTL leaves a queue behind that the two before it want as exclusive.
     functional = """ConnectionOpen Heartbeat Tables DoubleDeletion Routing BindingLifecycle Recover Reject Transactions
         RequeueOnConnectionClose RequeueOnChannelClose DurableOnTransient NoRequeueOnCancel ExchangeDeleteIfUnused
         QosTests AlternateExchange ExchangeExchangeBindings ExchangeExchangeBindingsAutoDelete ExchangeDeclare FrameMax
         QueueLifecycle QueueLease QueueExclusivity QueueSizeLimit InvalidAcks InvalidAcksTx DefaultExchange
-        UnbindAutoDeleteExchange Confirm ConsumerCancelNotification UnexpectedFrames PerQueueTTL PerMessageTTL
-        PerQueueVsPerMessageTTL DeadLetterExchange SaslMechanisms UserIDHeader InternalExchange CcRoutes
+        UnbindAutoDeleteExchange Confirm ConsumerCancelNotification UnexpectedFrames PerMessageTTL
+        PerQueueVsPerMessageTTL PerQueueTTL DeadLetterExchange SaslMechanisms UserIDHeader InternalExchange CcRoutes
         HeadersExchangeValidation ConsumerPriorities ExceptionHandling PerConsumerPrefetch DirectReplyTo ConsumerCount
         BasicGet Nack ExceptionMessages BasicConsume MessageCount""".split()
     client = """ChannelRpcTimeoutIntegrationTest Bug20004Test CloseInMainLoop ChannelNumberAllocationTests
@@ -69,7 +71,7 @@ SUITES = [
           command=[*PYTEST, "-p", "aiomisc_pytest", "--asyncio-mode=auto", "-k", "not amqps", "tests"]),
     Suite("aio-pika", "Python, asyncio", Debian("python-aio-pika", "sid"), results=results.junit, leave_out="amqps",
           needs=("aiormq",), environment={"PYTHONPATH": "{source}:{sources}/aiormq:{support}/python"},
-          command=[*PYTEST, "-p", "aiomisc_pytest", "--asyncio-mode=auto", "tests"]),
+          command=[*PYTEST, "-p", "aiomisc_pytest", "--asyncio-mode=auto", "--ignore=tests/test_amqps.py", "tests"]),
     Suite("bunny", "Ruby", Debian("ruby-bunny", "trixie"), results=results.rspec, 
           # Its stress tests take half an hour. No rabbitmqctl, management plugin, TLS or Toxiproxy: what its Docker
           # image sets up as user and vhost are the default ones here.
@@ -98,6 +100,8 @@ SUITES = [
                    ["sh", "-c", "mkdir classes && "
                                 f"javac -nowarn -d classes -cp {JARS} {{support}}/RunTests.java "
                                 "$(find src/test/java -name '*.java') && cp src/test/resources/* classes"],),
+          on_purpose={"FrameMax.rejectLargeFramesDuringConnectionNegotiation":
+                      "frames before tune-ok may have 8 KiB, as in RabbitMQ 4; 3.10 has 4 KiB"},
           # A process each: some classes leave connections with exclusive queues open.
           command=["sh", "-c", "for class in " + " ".join(java_classes()) + "; do timeout 120 java -cp " + JARS +
                    " -Dlogback.configurationFile=/dev/null RunTests $class; done"]),
