@@ -8,6 +8,7 @@
 #include "broker/delayed_messages.hpp"
 #include "broker/pinned_actor.hpp"
 #include "broker/publisher.hpp"
+#include "broker/queue_actor.hpp"
 
 namespace switchboard::broker {
 
@@ -123,7 +124,7 @@ private:
     const auto now = clock_.now();
     const auto wait = std::clamp<milliseconds>(*next - now, at_least, wait_max);
     armed_ = now + wait;
-    delayed_send(this, wait, due_tick{armed_});
+    caf::delayed_anon_send(setup_.topology, wait, wake_queue{address(), caf::make_message(due_tick{armed_})});
   }
 
   void on_shut(bool stopping) {

@@ -19,6 +19,7 @@ struct delay_setup {
   queue_number number = 0;
   std::weak_ptr<broker> owner; ///< due messages are published there
   std::shared_ptr<durable_log> log;
+  caf::actor topology;           ///< passes our ticks on: see wake_queue
   std::vector<queued> recovered; ///< from the log
 };
 

@@ -141,8 +141,9 @@ private:
   }
 
   endpoint_ptr start_delay(const exchange_spec& spec, queue_number number, std::vector<queued> recovered) {
-    auto actor = spawn_delay(system(), setup_.where[number % setup_.where.size()],
-                             {spec, number, setup_.owner, setup_.log, std::move(recovered)});
+    auto actor =
+        spawn_delay(system(), setup_.where[number % setup_.where.size()],
+                    {spec, number, setup_.owner, setup_.log, caf::actor_cast<caf::actor>(this), std::move(recovered)});
     monitor(actor);
     return std::make_shared<queue_handle>(number, spec.name, spec.durable, std::move(actor), endpoint_kind::delay);
   }
