@@ -2,6 +2,7 @@
 
 #include <future>
 
+#include "broker/queue_actor.hpp"
 #include "broker/topology_actor.hpp"
 
 namespace switchboard::broker {
@@ -21,6 +22,8 @@ expected<std::shared_ptr<broker>> broker::start(caf::actor_system& system, homes
     return read.error();
   if (!intact)
     return intact.error();
+  if (auto dropped = drop_pages(*log); !dropped)
+    return dropped.error();
   return start(system, std::move(where), std::move(log), bounds, "/", std::move(records));
 }
 

@@ -25,6 +25,8 @@ struct limits {
   std::size_t backlog_bytes_max = 32u << 20;
   /// Bytes of all messages in memory above which no connection that publishes is read.
   std::size_t memory_bytes_max = std::size_t{4} << 30;
+  /// Ready bytes of one queue in memory; beyond it messages are in the log alone, until their turn is near.
+  std::size_t resident_bytes_max = 64u << 20;
 };
 
 /// Execution units that queue actors are spread over; queue n runs on homes[n % size]. Owned by the runtime.

@@ -32,20 +32,27 @@ std::uint8_t priority_of(const message& what) {
 } // namespace
 
 bool message_queue::enqueue(queued item, instant now, std::vector<position>& done) {
-  entry made{std::move(item.message), item.at, next_sequence_++, {}, 0, 0, 0, item.redelivered};
+  auto made = entry_of(std::move(item));
   if (how_.rejects() && is_full(made.message->body().size())) {
     if (how_.when_full == overflow::reject_publish_dlx)
       leave(std::move(made), death::maxlen, done);
-    else if (made.at)
-      done.push_back(made.at);
+    else
+      forget(made, done);
     return false;
   }
   admit(std::move(made), now);
   return true;
 }
 
-void message_queue::restore(queued item, instant now) {
-  admit({std::move(item.message), item.at, next_sequence_++, {}, 0, 0, 0, item.redelivered}, now);
+void message_queue::restore(queued item, instant now) { admit(entry_of(std::move(item)), now); }
+
+message_queue::entry message_queue::entry_of(queued item) {
+  entry made;
+  made.message = std::move(item.message);
+  made.at = item.at;
+  made.sequence = next_sequence_++;
+  made.redelivered = item.redelivered;
+  return made;
 }
 
 void message_queue::admit(entry made, instant now) {
@@ -54,11 +61,97 @@ void message_queue::admit(entry made, instant now) {
     made.expires = now + *life;
   if (how_.max_priority > 0)
     made.priority = std::min(priority_of(what), how_.max_priority);
-  ready_bytes_ += what.footprint();
-  ready_body_bytes_ += what.body().size();
+  made.footprint = static_cast<std::uint32_t>(what.footprint());
+  made.body_size = static_cast<std::uint32_t>(what.body().size());
+  ready_bytes_ += made.footprint;
+  resident_bytes_ += made.footprint;
+  ready_body_bytes_ += made.body_size;
   ++ready_count_;
   ready_[made.priority].push_back(std::move(made));
 }
+
+// -- paging ---------------------------------------------------------------------------------------------------------
+
+bool message_queue::deep(std::size_t bytes) const noexcept {
+  return resident_bytes_ > bytes && std::any_of(ready_.begin(), ready_.end(), [](const level& ready) {
+           return !ready.empty() && ready.back().message;
+         });
+}
+
+void message_queue::page_out(std::size_t keep_bytes, std::uint64_t up_to) {
+  std::uint64_t gone = 0;
+  each_to_page_out(keep_bytes, up_to, [&](entry& item) {
+    if (item.at == 0) // it came to stand here after spill()
+      return;
+    gone += item.footprint;
+    item.message = {};
+  });
+  resident_bytes_ -= gone;
+}
+
+std::vector<message_queue::paged> message_queue::next_page(std::size_t bytes) const {
+  std::vector<paged> page;
+  for (const auto& ready : ready_) {
+    std::size_t taken = 0;
+    for (auto item = ready.begin(); item != ready.end() && !item->message && taken < bytes; ++item) {
+      page.push_back({item->at, item->spilled});
+      taken += item->footprint;
+    }
+  }
+  return page;
+}
+
+void message_queue::page_in(const std::map<paged, message_ptr>& found, std::vector<position>& done) {
+  for (auto& ready : ready_) {
+    std::size_t damaged = 0;
+    for (auto& item : ready) {
+      if (item.message)
+        break;
+      const auto read = found.find({item.at, item.spilled});
+      if (read == found.end())
+        break;
+      item.message = read->second;
+      if (!item.message) {
+        ++damaged;
+        continue;
+      }
+      resident_bytes_ += item.footprint;
+      unspill(item);
+    }
+    for (auto item = ready.begin(); damaged > 0; --damaged) { // rare, so one by one
+      item = std::find_if(item, ready.end(), [](const entry& each) { return !each.message; });
+      --ready_count_;
+      if (returned_count_ > 0 && item - ready.begin() < static_cast<std::ptrdiff_t>(returned_count_))
+        --returned_count_;
+      ready_bytes_ -= item->footprint;
+      ready_body_bytes_ -= item->body_size;
+      forget(*item, done);
+      item = ready.erase(item);
+    }
+  }
+}
+
+bool message_queue::head_is_paged_out() const noexcept {
+  for (auto ready = ready_.rbegin(); ready != ready_.rend(); ++ready)
+    if (!ready->empty())
+      return !ready->front().message;
+  return false;
+}
+
+void message_queue::unspill(entry& item) {
+  if (!item.spilled)
+    return;
+  unspilled_.push_back(item.at);
+  item.spilled = false;
+  item.at = 0;
+}
+
+void message_queue::forget(const entry& item, std::vector<position>& done) {
+  if (item.at)
+    (item.spilled ? unspilled_ : done).push_back(item.at);
+}
+
+// -- consumers ------------------------------------------------------------------------------------------------------
 
 void message_queue::change(queue_arguments how) {
   how.max_priority = how_.max_priority;
@@ -152,8 +245,8 @@ void message_queue::settle(consumer_id id, delivery_number first, delivery_numbe
       returned.push_back(std::move(item));
     else if (what == verdict::reject)
       leave(std::move(item), death::rejected, done);
-    else if (item.at && what != verdict::settled)
-      done.push_back(item.at);
+    else if (what != verdict::settled)
+      forget(item, done);
   }
   drop_settled(who);
   // A quorum queue without a delivery limit puts what a client returns at the tail (RabbitMQ 3.10 writes it anew).
@@ -187,6 +280,10 @@ std::optional<std::pair<delivery_number, queued>> message_queue::get(consumer_id
   auto found = consumers_.find(id);
   if (found == consumers_.end() || ready_count_ == 0)
     return std::nullopt;
+  if (head_is_paged_out()) {
+    starved_ = true;
+    return std::nullopt;
+  }
   auto& who = *found->second;
   auto item = pop_ready();
   queued copy{item.message, item.at, item.redelivered};
@@ -201,18 +298,20 @@ std::uint64_t message_queue::purge(std::vector<position>& done) {
   const auto count = ready_count_;
   for (auto& ready : ready_) {
     for (const auto& item : ready)
-      if (item.at)
-        done.push_back(item.at);
+      forget(item, done);
     ready.clear();
   }
-  ready_count_ = returned_count_ = ready_bytes_ = ready_body_bytes_ = 0;
+  ready_count_ = returned_count_ = ready_bytes_ = resident_bytes_ = ready_body_bytes_ = 0;
   return count;
 }
 
 void message_queue::expire(instant now, std::vector<position>& done) {
   for (auto ready = ready_.rbegin(); ready != ready_.rend(); ++ready)
-    while (!ready->empty() && ready->front().expires != instant{} && ready->front().expires <= now)
+    while (!ready->empty() && ready->front().expires != instant{} && ready->front().expires <= now) {
+      if (!can_leave(ready->front()))
+        break;
       leave(pop(*ready), death::expired, done);
+    }
 }
 
 std::optional<message_queue::instant> message_queue::next_expiry() const {
@@ -227,8 +326,11 @@ void message_queue::trim(std::vector<position>& done) {
   if (how_.when_full != overflow::drop_head)
     return;
   while (ready_count_ > 0 && ((how_.max_length && ready_count_ > *how_.max_length) ||
-                              (how_.max_length_bytes && ready_body_bytes_ > *how_.max_length_bytes)))
+                              (how_.max_length_bytes && ready_body_bytes_ > *how_.max_length_bytes))) {
+    if (!can_leave(head()))
+      return;
     leave(pop_ready(), death::maxlen, done);
+  }
 }
 
 /// One more of that size would be too many.
@@ -240,8 +342,16 @@ bool message_queue::is_full(std::size_t more_bytes) const noexcept {
 void message_queue::leave(entry item, death why, std::vector<position>& done) {
   if (how_.dead_letter_exchange)
     dead_.push_back({std::move(item.message), item.at, why});
-  else if (item.at)
-    done.push_back(item.at);
+  else
+    forget(item, done);
+}
+
+/// A dead letter needs its message.
+bool message_queue::can_leave(const entry& item) {
+  if (item.message || !how_.dead_letter_exchange)
+    return true;
+  starved_ = true;
+  return false;
 }
 
 /// Of those of the highest priority the one that waits longest.
@@ -275,6 +385,11 @@ void message_queue::stand_in_line(consumer& who) {
   waiting_[who.options.priority].push_back(&who);
 }
 
+void message_queue::make_wait_first(consumer& who) {
+  who.waiting = true;
+  waiting_[who.options.priority].push_front(&who);
+}
+
 message_queue::consumer* message_queue::next_consumer() {
   for (auto level = waiting_.begin(); level != waiting_.end();) {
     auto& line = level->second;
@@ -290,12 +405,14 @@ message_queue::consumer* message_queue::next_consumer() {
   return nullptr;
 }
 
-message_queue::entry message_queue::pop_ready() {
+message_queue::level& message_queue::top() {
   auto top = ready_.rbegin();
   while (top->empty()) // one of them is not
     ++top;
-  return pop(*top);
+  return *top;
 }
+
+message_queue::entry message_queue::pop_ready() { return pop(top()); }
 
 message_queue::entry message_queue::pop(level& from) {
   auto item = std::move(from.front());
@@ -303,8 +420,12 @@ message_queue::entry message_queue::pop(level& from) {
   --ready_count_;
   if (returned_count_ > 0)
     --returned_count_;
-  ready_bytes_ -= item.message->footprint();
-  ready_body_bytes_ -= item.message->body().size();
+  ready_bytes_ -= item.footprint;
+  ready_body_bytes_ -= item.body_size;
+  if (item.message) {
+    resident_bytes_ -= item.footprint;
+    unspill(item);
+  }
   return item;
 }
 
@@ -342,14 +463,16 @@ void message_queue::put_back(std::vector<entry> returned, std::vector<position>&
     }
     if (how_.counts_deliveries)
       item.message = count_delivery(*item.message, item.returns);
+    item.footprint = static_cast<std::uint32_t>(item.message->footprint());
     kept.push_back(std::move(item));
   }
   returned = std::move(kept);
   std::sort(returned.begin(), returned.end(), by_sequence);
   for (const auto& item : returned) {
     ++ready_count_;
-    ready_bytes_ += item.message->footprint();
-    ready_body_bytes_ += item.message->body().size();
+    ready_bytes_ += item.footprint;
+    resident_bytes_ += item.footprint;
+    ready_body_bytes_ += item.body_size;
   }
   if (where == place::tail) {
     for (auto& item : returned) {

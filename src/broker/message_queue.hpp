@@ -10,9 +10,14 @@
 // queue lets it leave at once). A consumer can if it is not stopped,
 // has fewer than `prefetch` unacknowledged, the link to it has room (protocol.hpp, link_*_max), and it is the active
 // one where only one may be. Messages of a higher priority level come first; expiry and length look at the head alone.
+//
+// A deep queue keeps its head in memory and of the rest only where it is in the log: page_out() lets messages go from
+// the tail, next_page() and page_in() bring the head back. What can't go on without a message of the head stops, and
+// take_starved() says so once.
 #pragma once
 
 #include <chrono>
+#include <compare>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -54,6 +59,43 @@ public:
   /// As enqueue, of what the log held at the start: it was taken once, so it is never refused.
   void restore(queued item, instant now);
 
+  /// Ready messages take more memory than that, and page_out() can change it.
+  bool deep(std::size_t bytes) const noexcept;
+  /// Of what page_out() would let go, each message that is not in the log is given to write(message), which puts it
+  /// into pages (a part of the log for as long as the node lives) and returns its position there.
+  template <class Write>
+  void spill(std::size_t keep_bytes, Write&& write) {
+    each_to_page_out(keep_bytes, next_sequence_, [&](entry& item) {
+      if (item.at != 0)
+        return;
+      item.at = write(item.message);
+      item.spilled = true;
+    });
+  }
+  /// Lets go of ready messages that the log has, from the tail, until no more than `keep_bytes` are left; none that
+  /// came after `up_to` (last_sequence() when all before it was on its way to the log).
+  void page_out(std::size_t keep_bytes, std::uint64_t up_to);
+  std::uint64_t last_sequence() const noexcept { return next_sequence_ - 1; }
+  std::uint64_t resident_bytes() const noexcept { return resident_bytes_; }
+
+  /// A message to be read back.
+  struct paged {
+    position at = 0;
+    bool spilled = false; ///< among the pages, not among the queue's own
+    friend auto operator<=>(const paged&, const paged&) = default;
+  };
+  /// The first ones that are missing at the head of each level, about that many bytes; empty if none is.
+  std::vector<paged> next_page(std::size_t bytes) const;
+  /// What next_page() named. One that is not there was damaged: it is given up, its position goes to `done`.
+  void page_in(const std::map<paged, message_ptr>& found, std::vector<position>& done);
+  /// The message to go next is in the log alone.
+  bool head_is_paged_out() const noexcept;
+  /// Something stopped since the last call because head_is_paged_out().
+  bool take_starved() noexcept { return std::exchange(starved_, false); }
+  /// Positions among the pages that are needed no more.
+  std::vector<position> take_unspilled() { return std::exchange(unspilled_, {}); }
+  bool has_unspilled() const noexcept { return !unspilled_.empty(); }
+
   /// False if exclusive use forbids it: somebody has it exclusively, or `exclusive` is asked for while others consume
   /// or where one at a time does anyway.
   bool may_add(bool exclusive) const noexcept;
@@ -89,6 +131,10 @@ public:
       auto* to = next_consumer();
       if (!to)
         return;
+      if (head_is_paged_out()) {
+        starved_ = true;
+        return make_wait_first(*to);
+      }
       auto item = pop_ready();
       queued copy{item.message, item.at, item.redelivered};
       const auto number = hand_to(*to, std::move(item), done);
@@ -133,7 +179,7 @@ public:
 
 private:
   struct entry {
-    message_ptr message; ///< null in `out`: settled
+    message_ptr message; ///< null in `out`: settled; in ready_: paged out
     position at = 0;
     std::uint64_t sequence = 0;
     instant expires{};          ///< zero: never
@@ -141,6 +187,9 @@ private:
     std::uint32_t returns = 0;  ///< how often it came back
     std::uint8_t priority = 0;  ///< index into ready_
     bool redelivered = false;
+    bool spilled = false;        ///< `at` is among the pages
+    std::uint32_t footprint = 0; ///< of the message, here or not
+    std::uint32_t body_size = 0;
   };
   using level = std::deque<entry>;
   struct consumer {
@@ -158,7 +207,11 @@ private:
   bool can_take(const consumer& who) const noexcept;
   void make_wait(consumer& who);
   void stand_in_line(consumer& who);
+  void make_wait_first(consumer& who);
   consumer* next_consumer();
+  entry entry_of(queued item);
+  level& top(); ///< precondition: there is a ready message
+  const entry& head() { return top().front(); }
   entry pop_ready(); ///< precondition: there is one
   entry pop(level& from);
   delivery_number hand_to(consumer& who, entry item, std::vector<position>& done);
@@ -169,6 +222,21 @@ private:
   bool is_full(std::size_t more_bytes) const noexcept;
   void admit(entry made, instant now);
   void leave(entry item, death why, std::vector<position>& done);
+  void forget(const entry& item, std::vector<position>& done);
+  /// Now it is where a message that was never paged out would be.
+  void unspill(entry& item);
+  bool can_leave(const entry& item);
+
+  template <class See>
+  void each_to_page_out(std::size_t keep_bytes, std::uint64_t up_to, See&& see) {
+    auto left = resident_bytes_;
+    for (auto& ready : ready_) // the lowest priority goes last, and so out first
+      for (auto item = ready.rbegin(); item != ready.rend() && item->message && left > keep_bytes; ++item)
+        if (item->sequence <= up_to) {
+          left -= item->footprint;
+          see(*item);
+        }
+  }
   void choose_single();
   void drop_settled(consumer& who);
   void erase_if_spent(consumer& who);
@@ -177,9 +245,12 @@ private:
   std::vector<level> ready_{1}; ///< by priority
   std::uint64_t ready_count_ = 0;
   std::uint64_t returned_count_ = 0;   ///< of a quorum queue: at the head of its one level, in order of their return
-  std::uint64_t ready_bytes_ = 0;      ///< of memory
+  std::uint64_t ready_bytes_ = 0;      ///< of memory, if all were in it
+  std::uint64_t resident_bytes_ = 0;   ///< of memory
   std::uint64_t ready_body_bytes_ = 0; ///< what x-max-length-bytes counts
   std::vector<dead> dead_;
+  std::vector<position> unspilled_;
+  bool starved_ = false;
   consumer_id single_ = 0; ///< the active one, if only one may be; 0: none
   std::uint64_t unacked_ = 0;
   std::uint64_t next_sequence_ = 1;

@@ -22,6 +22,9 @@ struct expiry_tick {       ///< a message's time to live may be over, or there a
 };
 struct routes_tick {}; ///< look whether the broker has its routes by now
 struct unused_tick {}; ///< look whether x-expires is over
+struct pages_stored {  ///< the log has all up to that one
+  std::uint64_t up_to = 0;
+};
 
 } // namespace switchboard::broker
 
@@ -30,6 +33,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::flush_deletions)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::expiry_tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::routes_tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::unused_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::pages_stored)
 
 namespace switchboard::broker {
 
@@ -47,14 +51,14 @@ constexpr auto routes_recheck = 20ms;
 /// What a delay is kept below; longer ones are armed again. Bounds how many void ticks wait in CAF's clock.
 constexpr auto delay_max = 10s;
 
+/// Of the head of a deep queue, what is read at once; and what each queue may keep when memory is scarce.
+constexpr std::size_t page_bytes = 1u << 20;
+constexpr std::size_t scarce_bytes_max = 4u << 20;
+
 class queue_actor final : public pinned_actor {
 public:
   queue_actor(caf::actor_config& config, caf::execution_unit* home, queue_setup setup)
-      : pinned_actor(config, home), setup_(std::move(setup)), queue_(read_queue_arguments(setup_.effective)) {
-    // A time to live begins anew with the node: the log does not say when a message came.
-    for (auto& item : setup_.recovered)
-      queue_.restore(std::move(item), now());
-    setup_.recovered.clear();
+      : pinned_actor(config, home), setup_(std::move(setup)), queue_(std::move(setup_.queue)) {
     set_down_handler([this](caf::down_msg& down) { on_down(down); });
   }
 
@@ -86,6 +90,11 @@ public:
           bury();
         },
         [this](unused_tick) { await_use(); },
+        [this](pages_stored what) {
+          paging_out_ = false;
+          queue_.page_out(bytes_kept(), what.up_to);
+          after_change();
+        },
         [this](flush_deletions) { write_deletions(); },
         [this](trickle_tick) { on_trickle(); },
         [this](const change_arguments& what) { on_change(what); },
@@ -117,7 +126,7 @@ private:
   void on_enqueue(enqueue_batch& batch) {
     enqueued answer{setup_.number, batch.token, {}};
     const auto at = now();
-    queue_.expire(at, done_); // before anything is handed out
+    expire(at); // before anything is handed out
     // Where it shows, each has its chance before the next one comes: to be taken, which makes room; to be too much; to
     // be over its time.
     const auto& how = queue_.how();
@@ -128,7 +137,7 @@ private:
         answer.refused.push_back(ordinal);
       else if (one_by_one) {
         pump();
-        queue_.expire(at, done_);
+        expire(at);
       }
     }
     pump();
@@ -210,20 +219,22 @@ private:
                                     ". basic.get operations are not supported by quorum queues with single active "
                                     "consumer"));
     touch();
-    queue_.expire(now(), done_);
+    expire(now());
     auto* who = find(what.consumer.id(), what.key);
     if (!who)
       // Not no_ack, whatever this one asks: the next get of the same taker may want its message back.
       who = &add_peer(what.consumer, what.key, {false, false, 0, 0, /*passive*/ true});
     got answer;
-    if (auto item = queue_.get(who->id, what.no_ack, done_)) {
+    std::optional<std::pair<delivery_number, queued>> item;
+    paging([&] { item = queue_.get(who->id, what.no_ack, done_); });
+    if (item) {
       answer.empty = false;
       answer.number = item->first;
       answer.item = std::move(item->second);
       if (queue_.how().counts_deliveries && !answer.item.redelivered) // RabbitMQ: a get shows it from the first time on
         answer.item.message = count_delivery(*answer.item.message, 0);
     }
-    queue_.expire(now(), done_); // what stood behind it is not counted if its time is over
+    expire(now()); // what stood behind it is not counted if its time is over
     answer.remaining = queue_.ready();
     after_change();
     return answer;
@@ -255,6 +266,8 @@ private:
     if (!done_.empty())
       write_deletions();
     queue_ = {};
+    if (spilled_ && !stopping)
+      forget_pages();
     if (stopping)
       return quit();
     become(after_life());
@@ -285,6 +298,7 @@ private:
         [](routes_tick) {},
         [](unused_tick) {},
         [](flush_deletions) {},
+        [](pages_stored) {},
         [](trickle_tick) {},
         [](const change_arguments&) {},
         [this](const shut_queue& why) {
@@ -338,24 +352,23 @@ private:
   /// Something has changed but no message came in: what came back may be too much, the head too old to be handed out.
   void turn() {
     if (!queue_.how().counts_deliveries) // a quorum queue hands out first (RabbitMQ)
-      queue_.trim(done_);
+      paging([&] { queue_.trim(done_); });
     pump(now());
   }
 
   /// Without a time nothing expires: what came in just now may be handed out even if it may not wait at all (RabbitMQ,
   /// TTL 0).
   void pump(std::optional<message_queue::instant> at = {}) {
-    queue_.pump(
-        [this](message_queue::consumer_id id, delivery_number number, queued item) {
-          auto& who = *by_id_.find(id)->second;
-          if (who.batch.items.empty()) {
-            who.batch.key = who.key;
-            who.batch.first = number;
-            filled_.push_back(&who);
-          }
-          who.batch.items.push_back(std::move(item));
-        },
-        done_, at);
+    const auto hand_out = [this](message_queue::consumer_id id, delivery_number number, queued item) {
+      auto& who = *by_id_.find(id)->second;
+      if (who.batch.items.empty()) {
+        who.batch.key = who.key;
+        who.batch.first = number;
+        filled_.push_back(&who);
+      }
+      who.batch.items.push_back(std::move(item));
+    };
+    paging([&] { queue_.pump(hand_out, done_, at); });
     for (auto* who : filled_) {
       send(who->actor, std::move(who->batch));
       who->batch = {};
@@ -365,10 +378,11 @@ private:
   }
 
   void after_change() {
-    queue_.trim(done_);
+    paging([&] { queue_.trim(done_); });
     bury();
     await_expiry();
-    if (!done_.empty() && !flushing_) {
+    page_out();
+    if ((!done_.empty() || queue_.has_unspilled()) && !flushing_) {
       flushing_ = true; // one transaction for all settles that wait in the mailbox already
       send(this, flush_deletions{});
     }
@@ -384,11 +398,83 @@ private:
     caf::delayed_anon_send(setup_.topology, delay, wake_queue{address(), caf::make_message(what)});
   }
 
+  // -- deep queues --------------------------------------------------------------------------------------------------
+
+  /// What of the ready messages may be in memory: less if all queues together take much.
+  std::size_t bytes_max() const {
+    const bool scarce = message::resident_bytes() > static_cast<std::int64_t>(setup_.bounds.memory_bytes_max / 2);
+    return scarce ? std::min(setup_.bounds.resident_bytes_max, scarce_bytes_max) : setup_.bounds.resident_bytes_max;
+  }
+  /// Down to which messages go, so that they go many at a time.
+  std::size_t bytes_kept() const { return bytes_max() / 2; }
+
+  void page_out() {
+    if (paging_out_ || !queue_.deep(bytes_max()))
+      return;
+    paging_out_ = true;
+    auto changes = setup_.log->begin();
+    queue_.spill(bytes_kept(), [&](const message_ptr& what) {
+      if (!std::exchange(spilled_, true))
+        changes->put_message(page_list, setup_.number, make_message("", "", {}, "", false));
+      const auto at = setup_.log->take_positions(1);
+      changes->put_message(pages_of(setup_.number), at, what);
+      return at;
+    });
+    // Once this is synced, so are the puts that publishers committed before they sent us their messages.
+    setup_.log->commit(std::move(changes), [self = caf::actor_cast<caf::actor>(this), up_to = queue_.last_sequence()] {
+      caf::anon_send(self, pages_stored{up_to});
+    });
+  }
+
+  void expire(message_queue::instant at) {
+    paging([&] { queue_.expire(at, done_); });
+  }
+
+  /// Does something that may need messages which are not in memory: they are read, and it goes on.
+  template <class Operation>
+  void paging(Operation&& operation) {
+    operation();
+    while (queue_.take_starved() && page_in())
+      operation();
+  }
+
+  bool page_in() {
+    const auto wanted = queue_.next_page(page_bytes);
+    std::map<message_queue::paged, message_ptr> found;
+    for (const auto& each : wanted)
+      found.emplace(each, message_ptr{});
+    for (const bool spilled : {false, true}) {
+      position first = ~position{0}, last = 0;
+      for (const auto& each : wanted)
+        if (each.spilled == spilled) {
+          first = std::min(first, each.at);
+          last = std::max(last, each.at);
+        }
+      if (last == 0)
+        continue;
+      const auto from = spilled ? pages_of(setup_.number) : setup_.number;
+      // What can't be read stays null and is given up.
+      static_cast<void>(setup_.log->read_messages(from, first, [&](position at, message_ptr what) {
+        if (const auto place = found.find({at, spilled}); place != found.end())
+          place->second = std::move(what);
+        return at < last;
+      }));
+    }
+    queue_.page_in(found, done_);
+    return !wanted.empty();
+  }
+
+  void forget_pages() {
+    auto changes = setup_.log->begin();
+    changes->delete_queue_messages(pages_of(setup_.number));
+    setup_.log->commit(std::move(changes), {});
+  }
+
   // -- time to live and dead letters --------------------------------------------------------------------------------
 
   void on_expiry() {
     expiry_armed_ = {};
-    queue_.expire(now(), done_);
+    expire(now());
     after_change();
   }
 
@@ -465,11 +551,14 @@ private:
 
   void write_deletions() {
     flushing_ = false;
-    if (done_.empty())
+    const auto unspilled = queue_.take_unspilled();
+    if (done_.empty() && unspilled.empty())
       return; // written early, at the end
     auto changes = setup_.log->begin();
     for (auto at : done_)
       changes->delete_message(setup_.number, at);
+    for (auto at : unspilled)
+      changes->delete_message(pages_of(setup_.number), at);
     done_.clear();
     setup_.log->commit(std::move(changes), {});
   }
@@ -490,10 +579,14 @@ private:
     forget(found);
   }
 
-  bool too_deep() const { return queue_.consumers() > 0 && queue_.ready_bytes() > setup_.bounds.backlog_bytes_max; }
-  bool too_deep_to_resume() const {
-    return queue_.consumers() > 0 && queue_.ready_bytes() > setup_.bounds.backlog_bytes_max / 2;
+  bool too_deep() const {
+    return pages_lag() || (queue_.consumers() > 0 && queue_.ready_bytes() > setup_.bounds.backlog_bytes_max);
   }
+  bool too_deep_to_resume() const {
+    return pages_lag() || (queue_.consumers() > 0 && queue_.ready_bytes() > setup_.bounds.backlog_bytes_max / 2);
+  }
+  /// Messages come faster than the log takes them.
+  bool pages_lag() const { return paging_out_ && queue_.resident_bytes() > 2 * bytes_max(); }
 
   void let_in(std::size_t count) {
     for (; count > 0 && !held_.empty(); --count) {
@@ -537,11 +630,31 @@ private:
   message_queue::instant last_used_ = now();
   bool unused_ = false; ///< it goes: auto-delete and the last consumer went, or x-expires
   bool flushing_ = false;
+  bool paging_out_ = false;
+  bool spilled_ = false; ///< there are pages of ours
   bool trickling_ = false;
   bool progress_ = false;
 };
 
 } // namespace
+
+expected<void> drop_pages(durable_log& log) {
+  std::vector<position> left;
+  auto read = log.read_messages(page_list, 0, [&](position number, const message_ptr&) {
+    left.push_back(number);
+    return true;
+  });
+  if (!read && read.error().code != errc::corrupt)
+    return read;
+  if (left.empty())
+    return {};
+  auto changes = log.begin();
+  for (const auto number : left)
+    changes->delete_queue_messages(pages_of(number));
+  changes->delete_queue_messages(page_list);
+  log.commit(std::move(changes), {});
+  return {};
+}
 
 caf::actor spawn_queue(caf::actor_system& system, caf::execution_unit* home, queue_setup setup) {
   return system.spawn<queue_actor>(home, std::move(setup));

@@ -10,6 +10,7 @@
 #include <caf/message.hpp>
 
 #include "broker/broker.hpp"
+#include "broker/message_queue.hpp"
 #include "broker/protocol.hpp"
 
 namespace switchboard::broker {
@@ -20,6 +21,13 @@ struct wake_queue {
   caf::message tick;
 };
 
+/// Parts of the log for messages that a deep queue has put away until their turn comes: for as long as the node lives.
+/// Under pages_of(queue), by position; under page_list stands, by queue number, who has any.
+inline constexpr queue_number page_list = queue_number{1} << 63;
+constexpr queue_number pages_of(queue_number queue) { return page_list | queue; }
+/// What an earlier life of the node left there goes. Before any queue starts.
+expected<void> drop_pages(durable_log& log);
+
 struct queue_setup {
   std::string vhost;
   queue_spec spec;
@@ -29,7 +37,7 @@ struct queue_setup {
   std::shared_ptr<durable_log> log;
   caf::actor topology;
   limits bounds;
-  std::vector<queued> recovered; ///< from the log, in order
+  message_queue queue; ///< with what the log holds of it
 };
 
 } // namespace switchboard::broker

@@ -99,33 +99,42 @@ public:
 private:
   expected<void> restore() {
     expected<void> messages;
-    const auto stored = [&](const std::string& name, queue_number number) {
-      std::vector<queued> found;
+    const auto each_stored = [&](const std::string& name, queue_number number,
+                                 const std::function<void(queued)>& take) {
       // Nobody wrote down what was delivered before the stop, so each may have been: redelivered says just that.
       auto read_queue = setup_.log->each_message(number, [&](position at, message_ptr what) {
-        found.push_back({std::move(what), at, true});
+        take({std::move(what), at, true});
       });
       // One damaged record must not keep the node down: the others of its queue were read.
       if (auto owner = setup_.owner.lock(); !read_queue && read_queue.error().code == errc::corrupt && owner)
         owner->note_damaged(name);
       else if (!read_queue && messages)
         messages = read_queue;
-      return found;
     };
     auto restored = topology_.restore(
         std::exchange(setup_.records, {}),
         [&](const queue_spec& spec, queue_number number) {
-          return start_queue(spec, number,
-                             is_stream(spec.arguments) ? std::vector<queued>{} : stored(spec.name, number));
+          message_queue queue{read_queue_arguments(topology_.effective_arguments(spec))};
+          const auto most = setup_.bounds.resident_bytes_max;
+          if (!is_stream(spec.arguments)) // which reads for itself
+            each_stored(spec.name, number, [&](queued item) {
+              // A time to live begins anew with the node: the log does not say when a message came.
+              queue.restore(std::move(item), std::chrono::steady_clock::now());
+              if (queue.deep(most))
+                queue.page_out(most / 2, queue.last_sequence());
+            });
+          return start_queue(spec, number, std::move(queue));
         },
         [&](const exchange_spec& spec, queue_number number) {
-          return start_delay(spec, number, stored(spec.name, number));
+          std::vector<queued> found;
+          each_stored(spec.name, number, [&](queued item) { found.push_back(std::move(item)); });
+          return start_delay(spec, number, std::move(found));
         });
     publish_routes();
     return restored ? messages : restored;
   }
 
-  endpoint_ptr start_queue(const queue_spec& spec, queue_number number, std::vector<queued> recovered) {
+  endpoint_ptr start_queue(const queue_spec& spec, queue_number number, message_queue queue) {
     auto* where = setup_.where[number % setup_.where.size()];
     if (is_stream(spec.arguments)) {
       auto stream =
@@ -135,7 +144,7 @@ private:
     }
     auto actor = spawn_queue(system(), where,
                              {setup_.vhost, spec, topology_.effective_arguments(spec), number, setup_.owner, setup_.log,
-                              caf::actor_cast<caf::actor>(this), setup_.bounds, std::move(recovered)});
+                              caf::actor_cast<caf::actor>(this), setup_.bounds, std::move(queue)});
     monitor(actor);
     return std::make_shared<queue_handle>(number, spec.name, spec.durable, std::move(actor));
   }
@@ -155,7 +164,10 @@ private:
   caf::result<queue_ok> on_declare_queue(const declare_queue& what) {
     auto declared = topology_.declare_queue(
         what.spec, what.passive,
-        [this](const queue_spec& spec) { return start_queue(spec, setup_.log->next_queue_number(), {}); },
+        [this](const queue_spec& spec) {
+          return start_queue(spec, setup_.log->next_queue_number(),
+                             message_queue{read_queue_arguments(topology_.effective_arguments(spec))});
+        },
         what.queues_max);
     if (!declared)
       return to_caf(declared.error());

@@ -4,6 +4,7 @@
 
 #include "broker/errors.hpp"
 #include "broker/protocol.hpp"
+#include "broker/queue_actor.hpp"
 
 namespace switchboard::broker {
 
@@ -42,6 +43,8 @@ expected<std::unique_ptr<virtual_hosts>> virtual_hosts::start(caf::actor_system&
     if (!added)
       return added.error();
   }
+  if (auto dropped = drop_pages(*made->log_); !dropped)
+    return dropped.error();
   const auto now = made->access_->rules();
   for (const auto& [name, settings] : now->vhosts())
     if (auto started = made->start_one(name, std::move(records[name])); !started)

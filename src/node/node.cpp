@@ -90,7 +90,8 @@ expected<std::unique_ptr<runtime::core>> start_core(const config& settings) {
     how.plugin_settings[plugin] = settings.settings_of(plugin);
   how.io_threads = settings.node.io_threads;
   how.worker_threads = settings.node.worker_threads;
-  how.limits = {settings.broker.backlog_bytes_max, settings.broker.memory_bytes_max};
+  how.limits = {settings.broker.backlog_bytes_max, settings.broker.memory_bytes_max,
+                settings.broker.resident_bytes_max};
   how.store_bytes_max = settings.store.map_bytes_max;
   how.store_log_bytes_max = settings.store.log_bytes_max;
   how.store_sync = settings.store.sync;
