@@ -163,9 +163,9 @@ TEST_F(paged_queue, lets_the_lowest_priority_go_first) {
   EXPECT_THAT(drain(99 * size), ElementsAre("2", "1", "3"));
 }
 
-class deep_queues : public broker_actors {
+class paged_queues : public broker_actors {
 protected:
-  deep_queues() : broker_actors({.resident_bytes_max = 256 << 10}) {}
+  paged_queues() : broker_actors({.resident_bytes_max = 256 << 10}) {}
   static constexpr int count = 400; // of 4 KiB each
   static std::string body(int number) { return std::to_string(number) + std::string(4096, 'x'); }
 
@@ -182,7 +182,7 @@ protected:
   }
 };
 
-TEST_F(deep_queues, deliver_everything_in_order_and_leave_nothing_behind) {
+TEST_F(paged_queues, deliver_everything_in_order_and_leave_nothing_behind) {
   for (const bool persistent : {false, true}) {
     const auto queue = durable_queue("q");
     publish(persistent);
@@ -216,7 +216,7 @@ TEST_F(deep_queues, deliver_everything_in_order_and_leave_nothing_behind) {
   }
 }
 
-TEST_F(deep_queues, come_back_with_what_is_durable_and_without_pages) {
+TEST_F(paged_queues, come_back_with_what_is_durable_and_without_pages) {
   auto queue = durable_queue("q");
   publish(true);
   enqueue(queue, std::vector<std::string>(200, body(0))); // transient

@@ -372,13 +372,15 @@ def test_publishers_are_told_that_they_are_blocked_and_http_says_503(new_node):
     connection.add_on_connection_unblocked_callback(lambda c, frame: said.append("unblocked"))
     channel = connection.channel()
     channel.queue_declare("pile")
+    taker = node.pika()  # what is out, unsettled, must be in memory; what waits goes to disk instead
+    taker.channel().basic_consume("pile", lambda *_: None)
     for _ in range(132):  # a little more than that: what is not read stands in the sockets
         channel.basic_publish("", "pile", b"x" * 131072)
-    until("it is blocked", lambda: connection.process_data_events(0.05) or said)
+        taker.process_data_events(0)
+    until("it is blocked", lambda: taker.process_data_events(0.02) or connection.process_data_events(0.02) or said)
     status, body = node.request("POST", "/v1/calls", {})
     assert (status, body["error"]["reason"]) == (503, "memory")
-    other = node.pika().channel()  # has not published, so it is served
-    other.queue_purge("pile")
+    taker.close()  # its connection has not published, so it is served
     until("it goes on", lambda: connection.process_data_events(0.05) or said[-1] == "unblocked")
     assert said[0] == "low on memory"
     channel.queue_delete("pile")
