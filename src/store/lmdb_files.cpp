@@ -1,5 +1,9 @@
 #include "store/lmdb_files.hpp"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cerrno>
 
 namespace switchboard::store {
@@ -7,6 +11,7 @@ namespace switchboard::store {
 namespace {
 
 constexpr unsigned readers_max = 512; ///< read transactions at the same time; a read takes microseconds
+constexpr std::size_t touched_bytes_max = 32u << 20;
 
 MDB_val to_val(std::string_view bytes) noexcept { return {bytes.size(), const_cast<char*>(bytes.data())}; }
 
@@ -162,6 +167,8 @@ read_cursor::read_cursor(read_txn& txn, table of) : txn_(txn) {
 read_cursor::~read_cursor() {
   if (cursor_)
     mdb_cursor_close(cursor_);
+  if (bytes_ > 0)
+    txn_.files_.touched(lowest_, highest_, bytes_);
 }
 
 bool read_cursor::move(std::string_view from, MDB_cursor_op how) {
@@ -173,6 +180,10 @@ bool read_cursor::move(std::string_view from, MDB_cursor_op how) {
   if (code == 0) {
     key_ = to_view(k);
     value_ = to_view(v);
+    const auto place = reinterpret_cast<std::uintptr_t>(v.mv_data);
+    lowest_ = std::min(lowest_, place);
+    highest_ = std::max(highest_, place + v.mv_size);
+    bytes_ += v.mv_size;
     return true;
   }
   if (code != MDB_NOTFOUND)
@@ -224,6 +235,20 @@ lmdb_files::~lmdb_files() {
     mdb_txn_abort(reader);
   if (env_)
     mdb_env_close(env_);
+}
+
+void lmdb_files::touched(std::uintptr_t lowest, std::uintptr_t highest, std::size_t bytes) {
+  const std::lock_guard hold{mutex_};
+  lowest_ = std::min(lowest_, lowest);
+  highest_ = std::max(highest_, highest);
+  touched_ += bytes;
+  if (touched_ < touched_bytes_max)
+    return;
+  touched_ = 0;
+  // All of it is LMDB's map, read only and of a file: who reads there now finds it again.
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = lowest_ / page * page;
+  ::madvise(reinterpret_cast<void*>(begin), highest_ - begin, MADV_DONTNEED);
 }
 
 MDB_txn* lmdb_files::take_reader() {

@@ -89,7 +89,7 @@ public:
   read_cursor(read_txn& txn, table of);
   read_cursor(const read_cursor&) = delete;
   read_cursor& operator=(const read_cursor&) = delete;
-  ~read_cursor();
+  ~read_cursor(); ///< what it has read counts as touched
 
   /// To the first key at or after `from`.
   bool seek(std::string_view from) { return move(from, MDB_SET_RANGE); }
@@ -104,6 +104,9 @@ private:
   MDB_cursor* cursor_ = nullptr;
   std::string_view key_;
   std::string_view value_;
+  std::uintptr_t lowest_ = ~std::uintptr_t{0}; ///< of what was read, where it is mapped
+  std::uintptr_t highest_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 /// The open environment. Thread-safe for readers; one write transaction at a time.
@@ -129,13 +132,20 @@ private:
   /// A finished read transaction that may be renewed, which takes no lock of LMDB's. nullptr: none left.
   MDB_txn* take_reader();
   void give_reader(MDB_txn* finished);
+  /// That much was read between those addresses of the map. From time to time the map lets go of all between the lowest
+  /// and the highest ever read: the pages stay in the system's cache, but a process that once read a deep queue must
+  /// not count them as its own for ever.
+  void touched(std::uintptr_t lowest, std::uintptr_t highest, std::size_t bytes);
 
   const std::string directory_;
   std::uint64_t map_bytes_max_ = 0;
   MDB_env* env_ = nullptr;
   std::array<MDB_dbi, table_count> tables_{};
-  std::mutex mutex_; // of readers_
+  std::mutex mutex_; // of all below
   std::vector<MDB_txn*> readers_;
+  std::uintptr_t lowest_ = ~std::uintptr_t{0};
+  std::uintptr_t highest_ = 0;
+  std::size_t touched_ = 0; ///< bytes since the map last let go
 };
 
 } // namespace switchboard::store
