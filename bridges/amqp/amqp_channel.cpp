@@ -483,9 +483,15 @@ void channel::forward(consumer& to, broker::delivery_number number, const broker
   const auto tag = unacked_.add(to.no_ack ? nullptr : &to, number);
   if (!to.no_ack)
     session_.watch_acks();
-  const auto& what = *item.message;
-  append_deliver(session_.out(), number_, to.tag, tag, item.redelivered,
-                 {what.exchange(), what.routing_key(), what.properties(), what.body()}, session_.frame_max());
+  deliver(to, tag, item.redelivered, item.message);
+}
+
+void channel::deliver(const consumer& to, std::uint64_t tag, bool redelivered, const message_ptr& what) {
+  const content shown{what->exchange(), what->routing_key(), what->properties(), what->body()};
+  if (shown.body.size() < outbox::by_reference_min)
+    return append_deliver(session_.out(), number_, to.tag, tag, redelivered, shown, session_.frame_max());
+  append_deliver_head(session_.out(), number_, to.tag, tag, redelivered, shown, session_.frame_max());
+  session_.outgoing().append_body(number_, what, session_.frame_max());
 }
 
 bool channel::check_acks(std::chrono::steady_clock::time_point now) {
@@ -523,8 +529,7 @@ void channel::give_back_body() { session_.give_back_body(std::exchange(claimed_,
 void channel::on_direct_reply(consumer& to, const std::vector<message_ptr>& messages) {
   for (const auto& what : messages) {
     const auto tag = unacked_.add(nullptr, 0);
-    append_deliver(session_.out(), number_, to.tag, tag, false,
-                   {what->exchange(), what->routing_key(), what->properties(), what->body()}, session_.frame_max());
+    deliver(to, tag, false, what);
   }
 }
 

@@ -115,6 +115,7 @@ private:
   void close(const channel_close& what);
   consumer* find_tag(std::string_view tag);
   void forward(consumer& to, broker::delivery_number number, const broker::queued& item);
+  void deliver(const consumer& to, std::uint64_t tag, bool redelivered, const message_ptr& what);
   void forward_parked();
   /// Takes its deliveries off parked_; they were never sent.
   void unpark(consumer& gone, bool requeue);

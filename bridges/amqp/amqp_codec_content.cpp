@@ -55,7 +55,7 @@ constexpr std::size_t method_overhead = frame_overhead + 4;
 class content_writer {
 public:
   content_writer(std::uint16_t channel, const content& what, std::uint32_t frame_max) noexcept
-      : what_(what), part_max_(std::max(frame_max, frame_min_size) - frame_overhead), channel_(channel) {
+      : what_(what), part_max_(body_part_max(frame_max)), channel_(channel) {
     what_.exchange = as_short_string(what.exchange);
     what_.routing_key = as_short_string(what.routing_key);
     if (what.properties.empty())
@@ -78,9 +78,8 @@ public:
   void append_body(std::string& out) const {
     for (std::string_view left = what_.body; !left.empty();) {
       const auto part = left.substr(0, part_max_);
-      char head[frame_head_size];
-      put_frame_head(head, frame_type::body, channel_, part.size());
-      out.append(head, sizeof head).append(part) += static_cast<char>(frame_end);
+      append_body_head(out, channel_, part.size());
+      out.append(part) += static_cast<char>(frame_end);
       left.remove_prefix(part.size());
     }
   }
@@ -106,18 +105,35 @@ void append_confirm(std::string& out, std::uint16_t channel, method_id id, std::
   out.append(frame, sizeof frame);
 }
 
-} // namespace
-
-void append_deliver(std::string& out, std::uint16_t channel, std::string_view consumer_tag, std::uint64_t delivery_tag,
-                    bool redelivered, const content& what, std::uint32_t frame_max) {
-  const content_writer rest{channel, what, frame_max};
+/// Method and header frame of a delivery; room for `more` bytes is taken with them.
+void put_deliver(std::string& out, std::uint16_t channel, std::string_view consumer_tag, std::uint64_t delivery_tag,
+                 bool redelivered, const content_writer& rest, std::size_t more) {
   const auto tag = as_short_string(consumer_tag);
   const auto arguments = 1 + tag.size() + 8 + 1 + rest.address_size();
-  char* at = grow(out, method_overhead + arguments + rest.header_size(), rest.body_size());
+  char* at = grow(out, method_overhead + arguments + rest.header_size(), more);
   at = put_method_head(at, channel, basic_deliver::id, arguments);
   at = store(put_short_string(at, tag), delivery_tag);
   at = rest.put_address(put_octet(at, redelivered));
   rest.put_header(put_frame_end(at));
+}
+
+} // namespace
+
+void append_body_head(std::string& out, std::uint16_t channel, std::size_t part_size) {
+  char head[frame_head_size];
+  put_frame_head(head, frame_type::body, channel, part_size);
+  out.append(head, sizeof head);
+}
+
+void append_deliver_head(std::string& out, std::uint16_t channel, std::string_view consumer_tag,
+                         std::uint64_t delivery_tag, bool redelivered, const content& what, std::uint32_t frame_max) {
+  put_deliver(out, channel, consumer_tag, delivery_tag, redelivered, content_writer{channel, what, frame_max}, 0);
+}
+
+void append_deliver(std::string& out, std::uint16_t channel, std::string_view consumer_tag, std::uint64_t delivery_tag,
+                    bool redelivered, const content& what, std::uint32_t frame_max) {
+  const content_writer rest{channel, what, frame_max};
+  put_deliver(out, channel, consumer_tag, delivery_tag, redelivered, rest, rest.body_size());
   rest.append_body(out);
 }
 

@@ -7,6 +7,8 @@
 // once; all but the body is filled through a plain pointer, the body is appended part by part.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -58,6 +60,15 @@ inline void append_deliver(std::string& out, std::uint16_t channel, std::string_
                            std::uint32_t frame_max) {
   append_deliver(out, channel, consumer_tag, delivery_tag, redelivered, {exchange, routing_key, properties, body},
                  frame_max);
+}
+
+/// The method and header frames of basic.deliver alone, for a body that is not copied: each part of it, of at most
+/// body_part_max() bytes, goes between append_body_head() and frame_end.
+void append_deliver_head(std::string& out, std::uint16_t channel, std::string_view consumer_tag,
+                         std::uint64_t delivery_tag, bool redelivered, const content& what, std::uint32_t frame_max);
+void append_body_head(std::string& out, std::uint16_t channel, std::size_t part_size);
+constexpr std::size_t body_part_max(std::uint32_t frame_max) noexcept {
+  return std::max(frame_max, frame_min_size) - frame_overhead;
 }
 
 /// basic.get-ok with header and body frames. `message_count`: messages left in the queue.

@@ -2,6 +2,7 @@
 #include "bridges/amqp/amqp_session.hpp"
 
 #include <array>
+#include <span>
 
 #include <boost/asio/write.hpp>
 #include <caf/send.hpp>
@@ -22,6 +23,9 @@ std::string& read_buffer() {
   thread_local std::string buffer(read_buffer_size, '\0');
   return buffer;
 }
+
+/// Pieces that one write takes: asio's own bound.
+constexpr std::size_t pieces_max = 64;
 
 /// Frames before tune-ok: nobody has logged in yet (RabbitMQ 4's initial_frame_max; 3.10 has 4096, too small for a
 /// JWT).
@@ -189,7 +193,7 @@ void session::await_readable() {
   }
   memory_waits_ = 0;
   if (!broker_->memory_high() && std::exchange(blocked_told_, false)) {
-    append_method(out_, 0, connection_unblocked{});
+    append_method(out(), 0, connection_unblocked{});
     wrote();
   }
   reading_ = true;
@@ -206,7 +210,7 @@ void session::await_memory() {
   waiting_memory_ = true;
   if (blocked_notify_ && !blocked_told_ && phase_ == phase::running) {
     blocked_told_ = true;
-    append_method(out_, 0, connection_blocked{"low on memory"});
+    append_method(out(), 0, connection_blocked{"low on memory"});
     wrote();
   }
   memory_timer_.expires_after(memory_recheck);
@@ -314,7 +318,7 @@ std::size_t session::process_header(std::string_view bytes) {
     // RabbitMQ's way: say which protocol would do, then close.
     node_.metrics.connections_refused.Add({{"bridge", "amqp"}, {"reason", "protocol"}}).Increment();
     runtime::log::info("amqp_refused", {{"peer", peer_}, {"reason", "no AMQP 0-9-1 header"}});
-    out_.append(protocol_header);
+    out().append(protocol_header);
     phase_ = phase::closing;
     linger_then_close();
     return bytes.size();
@@ -341,20 +345,13 @@ void session::flush_out() {
     return;
   const bool was_clogged = clogged();
   for (;;) {
-    if (flown_ == flying_.size()) {
-      flying_.clear();
-      flown_ = 0;
-      if (flying_.capacity() > read_buffer_size)
-        flying_.shrink_to_fit();
-      if (tls_) {
-        std::swap(flying_, tls_out_);
-        tls_->send(out_, flying_);
-        out_.clear();
-      } else {
+    if (flying_.empty()) {
+      if (tls_)
+        encrypt();
+      else
         std::swap(flying_, out_);
-      }
       if (flying_.empty()) {
-        if (lingering_ && tls_ && tls_->close(flying_))
+        if (lingering_ && tls_ && tls_->close(flying_.frames()))
           continue;
         if (lingering_)
           shut_sending();
@@ -362,8 +359,8 @@ void session::flush_out() {
       }
     }
     boost::system::error_code error;
-    const auto put = socket_.write_some(asio::buffer(flying_.data() + flown_, flying_.size() - flown_), error);
-    flown_ += put;
+    const auto put = write_some(error);
+    flying_.drop(put, read_buffer_size);
     if (listed_)
       listed_->sent_bytes.fetch_add(put, std::memory_order_relaxed);
     wrote_since_tick_ |= put > 0;
@@ -378,6 +375,29 @@ void session::flush_out() {
     grant_back();
   if (was_clogged && !clogged())
     resume();
+}
+
+std::size_t session::write_some(boost::system::error_code& error) {
+  std::array<std::string_view, pieces_max> pieces;
+  std::array<asio::const_buffer, pieces_max> buffers;
+  const auto count = flying_.peek(pieces);
+  for (std::size_t i = 0; i < count; ++i)
+    buffers[i] = asio::buffer(pieces[i]);
+  return socket_.write_some(std::span{buffers.data(), count}, error);
+}
+
+/// What is to be written, encrypted, behind what TLS itself has to say.
+void session::encrypt() {
+  std::swap(flying_.frames(), tls_out_);
+  std::array<std::string_view, pieces_max> pieces;
+  while (!out_.empty()) {
+    std::size_t size = 0;
+    for (std::size_t i = 0, count = out_.peek(pieces); i < count; ++i) {
+      tls_->send(pieces[i], flying_.frames());
+      size += pieces[i].size();
+    }
+    out_.drop(size, read_buffer_size);
+  }
 }
 
 void session::await_writable() {
@@ -493,7 +513,7 @@ void session::open_channel(std::uint16_t number, method_id fault) {
                 fault);
   channels_.emplace(number, std::make_unique<channel>(*this, number));
   listed_->channels.store(static_cast<std::uint32_t>(channels_.size()), std::memory_order_relaxed);
-  append_method(out_, number, channel_open_ok{});
+  append_method(out(), number, channel_open_ok{});
 }
 
 /// The user's, if there is one.
@@ -516,7 +536,7 @@ void session::on_connection_method(std::string_view payload) {
     if (id == connection_close_ok::id)
       end();
     else if (id == connection_close::id) // both sides at once, or the client twice
-      append_method(out_, 0, connection_close_ok{});
+      append_method(out(), 0, connection_close_ok{});
     return;
   }
   auto decoded = decode_method(payload);
@@ -534,7 +554,7 @@ void session::on_connection_method(std::string_view payload) {
   if (const auto* what = std::get_if<connection_close>(&*decoded))
     return on_close(*what);
   if (phase_ == phase::running && std::holds_alternative<connection_update_secret>(*decoded))
-    return append_method(out_, 0, connection_update_secret_ok{}); // PLAIN secrets don't expire: nothing to renew
+    return append_method(out(), 0, connection_update_secret_ok{}); // PLAIN secrets don't expire: nothing to renew
   if (phase_ == phase::running)
     return fail(reply_code::channel_error, "unexpected method in connection state running", id);
   if (phase_ == phase::open)
@@ -562,7 +582,7 @@ void session::send_start() {
   start.server_properties = properties;
   start.mechanisms = tls_ && tls_->asks_for_certificates() ? sasl_mechanisms_external : sasl_mechanisms;
   start.locales = "en_US";
-  append_method(out_, 0, start);
+  append_method(out(), 0, start);
 }
 
 void session::on_start_ok(const connection_start_ok& what) {
@@ -605,7 +625,7 @@ void session::login_by_certificate() {
 void session::logged_in(std::string user, std::string_view mechanism) {
   user_ = std::move(user);
   facts_.mechanism = mechanism;
-  append_method(out_, 0, connection_tune{how_.channel_max, how_.frame_max_bytes, how_.heartbeat_s});
+  append_method(out(), 0, connection_tune{how_.channel_max, how_.frame_max_bytes, how_.heartbeat_s});
   phase_ = phase::tune;
 }
 
@@ -614,7 +634,7 @@ void session::refuse_login(std::string_view mechanism) {
   runtime::log::warning("amqp_login_refused", {{"peer", peer_}, {"mechanism", mechanism}});
   if (!close_notify_)
     return cut();
-  append_connection_close(out_, reply_code::access_refused,
+  append_connection_close(out(), reply_code::access_refused,
                           "Login was refused using authentication mechanism " + std::string{mechanism} +
                               ". For details see the broker logfile.");
   phase_ = phase::closing;
@@ -651,7 +671,7 @@ void session::on_open(const connection_open& what) {
   access_.emplace(node_.vhosts->access(), user_, facts_.vhost);
   access_->refresh();
   phase_ = phase::running;
-  append_method(out_, 0, connection_open_ok{});
+  append_method(out(), 0, connection_open_ok{});
   timer_.cancel();
   arm_heartbeat();
 }
@@ -698,7 +718,7 @@ void session::on_close(const connection_close&) {
   // this.
   release_channels();
   send(broker_->topology(), broker::owner_gone{owner_});
-  append_method(out_, 0, connection_close_ok{});
+  append_method(out(), 0, connection_close_ok{});
   phase_ = phase::closing;
   close_answered_ = true;
   // The socket is the client's to close, as with RabbitMQ: threads of it that close too must not read an end of file.
@@ -716,7 +736,7 @@ void session::fail(reply_code code, std::string_view explanation, method_id faul
   flush_publishes();
   flush_settles();
   runtime::log::warning("amqp_connection_error", {{"peer", peer_}, {"text", reply_text(code, explanation)}});
-  append_connection_close(out_, code, explanation, fault);
+  append_connection_close(out(), code, explanation, fault);
   phase_ = phase::closing;
   release_channels();
   // A client that never answers is not waited for.
@@ -752,7 +772,7 @@ void session::arm_heartbeat() {
 
 /// Every half interval: say something, and give up a peer that was silent for two whole intervals.
 void session::on_heartbeat_tick() {
-  append_heartbeat(out_);
+  append_heartbeat(out());
   wrote();
   // While we don't read, by credit, the client's heartbeats wait in the socket: that is not its silence.
   // But one that takes none of our bytes either is gone.
@@ -824,18 +844,18 @@ void session::finish_confirms() {
     if (found == channels_.end() || found->second->closing())
       return;
     if (at.commit && at.refused.empty())
-      return append_method(out_, at.channel, tx_commit_ok{});
+      return append_method(out(), at.channel, tx_commit_ok{});
     if (at.commit)
       return found->second->fail_commit();
     auto& to = *found->second;
     const auto ack = [&](std::uint64_t up_to) {
       if (const auto count = to.confirm_up_to(up_to); count > 0)
-        append_ack(out_, at.channel, up_to, count > 1);
+        append_ack(out(), at.channel, up_to, count > 1);
     };
     for (const auto refused : at.refused) {
       ack(refused - 1);
       to.confirm_up_to(refused);
-      append_method(out_, at.channel, basic_nack{refused, false, false});
+      append_method(out(), at.channel, basic_nack{refused, false, false});
     }
     ack(at.up_to);
   });

@@ -21,6 +21,7 @@
 #include "bridges/amqp/amqp_channel.hpp"
 #include "bridges/amqp/amqp_confirms.hpp"
 #include "bridges/amqp/amqp_options.hpp"
+#include "bridges/amqp/amqp_outbox.hpp"
 #include "bridges/amqp/amqp_tls.hpp"
 #include "broker/errors.hpp"
 #include "broker/pinned_actor.hpp"
@@ -56,7 +57,8 @@ public:
   caf::behavior make_behavior() override;
 
   // For the channels.
-  std::string& out() noexcept { return out_; } ///< append frames here; flush follows by itself
+  std::string& out() noexcept { return out_.frames(); } ///< append frames here; flush follows by itself
+  outbox& outgoing() noexcept { return out_; }          ///< where they stand, for large bodies
   void wrote();                                ///< call after appending outside of a read
   std::uint32_t frame_max() const noexcept { return frame_max_; }
   const options& how() const noexcept { return how_; }
@@ -148,12 +150,14 @@ private:
   bool decrypt(std::string_view bytes);
   void await_writable();
   void flush_out();
+  std::size_t write_some(boost::system::error_code& error);
+  void encrypt();
   void read_failed();
   void close_socket();
   void linger_then_close();
   void shut_sending();
   bool may_read() const;
-  std::size_t unsent() const noexcept { return out_.size() + flying_.size() - flown_; }
+  std::size_t unsent() const noexcept { return out_.size() + flying_.size(); }
   bool clogged() const noexcept { return unsent() >= how_.unsent_bytes_max; }
   void resume();
   void process(std::string_view bytes);
@@ -225,9 +229,8 @@ private:
   std::unique_ptr<tls_stream> tls_; ///< null: plain
   std::string tls_out_;             ///< of TLS itself, to be written before anything else
   std::string left_;                ///< bytes of a frame that is not complete, or not to be read yet
-  std::string out_;                 ///< to be written
-  std::string flying_;              ///< being written
-  std::size_t flown_ = 0;
+  outbox out_;                      ///< to be written
+  outbox flying_;                   ///< being written
   bool reading_ = false; ///< a wait for readability is pending
   bool writing_ = false;
   bool flush_posted_ = false;

@@ -210,8 +210,9 @@ TEST(unacked, keeps_as_many_looks_as_fit_into_the_limit) {
   std::chrono::steady_clock::time_point now{};
   for (int i = 0; i < 1000; ++i) { // steady traffic, each acknowledged one look later
     const auto tag = all.add(&to, static_cast<broker::delivery_number>(i));
-    if (tag > 1)
+    if (tag > 1) {
       ASSERT_TRUE(all.take(tag - 1, false, taken));
+    }
     ASSERT_FALSE(all.overdue(now += 60ms, 100ms)) << i;
   }
 }
