@@ -156,7 +156,7 @@ class Player:
     def agree(self, step):
         if step.get("wait_ms"):
             time.sleep(step["wait_ms"] / 1000)
-        if not step.get("moves"):
+        if not step.get("moves") and not any(side.has_closed() for side in self.sides):
             self.compare()
             return
         end = time.monotonic() + AGREE_S
