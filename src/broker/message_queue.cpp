@@ -286,7 +286,9 @@ std::optional<std::pair<delivery_number, queued>> message_queue::get(consumer_id
   }
   auto& who = *found->second;
   auto item = pop_ready();
-  queued copy{item.message, item.at, item.redelivered};
+  auto copy = shown(item);
+  if (how_.counts_deliveries && item.returns == 0)
+    copy.message = count_delivery(*copy.message, 0);
   const auto number = hand_to(who, std::move(item), done);
   who.link_messages = who.link_bytes = 0; // a get is answered, not streamed
   if (no_ack)
@@ -429,6 +431,12 @@ message_queue::entry message_queue::pop(level& from) {
   return item;
 }
 
+/// As a consumer gets it. What is kept stays as it was published: a dead letter doesn't tell its deliveries.
+queued message_queue::shown(const entry& item) const {
+  const bool counted = how_.counts_deliveries && item.returns > 0;
+  return {counted ? count_delivery(*item.message, item.returns) : item.message, item.at, item.redelivered};
+}
+
 delivery_number message_queue::hand_to(consumer& who, entry item, std::vector<position>& done) {
   const auto number = who.next_number++;
   ++who.link_messages;
@@ -461,13 +469,11 @@ void message_queue::put_back(std::vector<entry> returned, std::vector<position>&
       leave(std::move(item), death::delivery_limit, done);
       continue;
     }
-    if (how_.counts_deliveries)
-      item.message = count_delivery(*item.message, item.returns);
-    item.footprint = static_cast<std::uint32_t>(item.message->footprint());
     kept.push_back(std::move(item));
   }
   returned = std::move(kept);
-  std::sort(returned.begin(), returned.end(), by_sequence);
+  if (!how_.counts_deliveries) // a quorum queue takes them back in the order in which they were out
+    std::sort(returned.begin(), returned.end(), by_sequence);
   for (const auto& item : returned) {
     ++ready_count_;
     ready_bytes_ += item.footprint;

@@ -115,7 +115,7 @@ public:
   void grant(consumer_id id, std::size_t messages, std::size_t bytes);
 
   /// The first ready message, if any, as delivery of `id` (a passive consumer); settled at once if `no_ack`, then its
-  /// position goes to `done`.
+  /// position goes to `done`. A quorum queue always says how often it came back.
   std::optional<std::pair<delivery_number, queued>> get(consumer_id id, bool no_ack, std::vector<position>& done);
 
   /// Hands out all that can go: sink(consumer_id, delivery_number, queued). Positions of no-ack deliveries go to
@@ -136,7 +136,7 @@ public:
         return make_wait_first(*to);
       }
       auto item = pop_ready();
-      queued copy{item.message, item.at, item.redelivered};
+      auto copy = shown(item);
       const auto number = hand_to(*to, std::move(item), done);
       sink(to->id, number, std::move(copy));
     }
@@ -214,6 +214,7 @@ private:
   const entry& head() { return top().front(); }
   entry pop_ready(); ///< precondition: there is one
   entry pop(level& from);
+  queued shown(const entry& item) const;
   delivery_number hand_to(consumer& who, entry item, std::vector<position>& done);
   static std::deque<entry>::iterator find_out(consumer& who, delivery_number first);
   enum class place { own, tail };

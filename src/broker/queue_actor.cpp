@@ -231,8 +231,6 @@ private:
       answer.empty = false;
       answer.number = item->first;
       answer.item = std::move(item->second);
-      if (queue_.how().counts_deliveries && !answer.item.redelivered) // RabbitMQ: a get shows it from the first time on
-        answer.item.message = count_delivery(*answer.item.message, 0);
     }
     expire(now()); // what stood behind it is not counted if its time is over
     answer.remaining = queue_.ready();

@@ -434,6 +434,37 @@ TEST_F(a_message_queue_with_arguments, of_type_quorum_hands_out_again_in_the_ord
   EXPECT_THAT(bodies(), ElementsAre("b", "a", "d"));
 }
 
+TEST_F(a_message_queue_with_arguments, of_type_quorum_takes_several_back_in_the_order_in_which_they_were_out) {
+  queue = message_queue{{.delivery_limit = 9, .counts_deliveries = true}};
+  const auto c = queue.add({});
+  put("a");
+  put("b");
+  EXPECT_THAT(bodies(), ElementsAre("a", "b"));
+  queue.settle(c, 1, 1, verdict::requeue, done);
+  EXPECT_THAT(bodies(), ElementsAre("a"));
+  queue.settle(c, 2, 3, verdict::requeue, done);
+  EXPECT_THAT(bodies(), ElementsAre("b", "a"));
+}
+
+TEST_F(a_message_queue_with_arguments, of_type_quorum_sends_dead_letters_without_their_count_of_deliveries) {
+  queue = message_queue{{.dead_letter_exchange = "dlx", .delivery_limit = 9, .counts_deliveries = true}};
+  const auto c = queue.add({});
+  const auto taker = queue.add({.passive = true});
+  const auto counted = [](const message& what) {
+    const auto read = decode_properties(what.properties());
+    return read->headers && read->headers->find("x-delivery-count");
+  };
+  put("a");
+  auto got = queue.get(taker, false, done);
+  EXPECT_TRUE(counted(*got->second.message)); // from the first time on
+  queue.settle(taker, 1, 1, verdict::requeue, done);
+  queue.pump([&](auto, auto, queued item) { EXPECT_TRUE(counted(*item.message)); }, done);
+  queue.settle(c, 1, 1, verdict::reject, done);
+  const auto letters = queue.take_dead();
+  ASSERT_EQ(letters.size(), 1u);
+  EXPECT_FALSE(counted(*letters.front().message));
+}
+
 TEST_F(a_message_queue_with_arguments, of_type_quorum_without_a_limit_puts_what_is_returned_at_the_tail) {
   queue = message_queue{{.counts_deliveries = true}};
   const auto c = queue.add({.prefetch = 2});

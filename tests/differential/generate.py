@@ -47,11 +47,13 @@ class Maker:
         themes = list(THEMES)
         self.theme = self.dice.choices(themes, [WEIGHTS.get(theme, 10) for theme in themes])[0]
         self.links = 2 if self.theme in ("consumers", "errors", "mixed") and self.chance(0.6) else 1
-        self.limited = False
+        self.limited = self.letters_asked = self.letters_free = False
         self.one_queue = self.theme in ("acks", "consumers") and self.chance(0.4)
         # A channel that opened a transaction or confirms stays what it is; several give each its chance.
         self.channels = self.dice.randint(1, 3)
-        self.takers = []
+        self.takers, self.consumed = [], set()
+        self.transacts = {}  # (link, channel) after tx.select -> what its transaction holds
+        self.prefetches = self.theme != "transactions" or self.chance(0.5)
 
     # -- dice -----------------------------------------------------------------------------------------------------------
 
@@ -121,6 +123,10 @@ class Maker:
             arguments.append(["alternate-exchange", ["S", self.prefix + "none"]])
         how = {"exchange": name, "type": self.one(TYPES), "durable": self.chance(0.4),
                "auto_delete": self.chance(0.1), "internal": self.chance(0.08), "arguments": arguments}
+        # A publish to one that is gone or internal ends the channel; what comes back then, before or after a short life is
+        # over, would be a race.
+        if self.short_ttl:
+            how["auto_delete"] = how["internal"] = False
         self.add("exchange.declare", **{"with": how})
         self.exchanges.append(name)
         self.every_exchange.append(name)
@@ -177,20 +183,23 @@ class Maker:
         if not self.quorum and not self.short_ttl:
             maybe(0.8 if theme == "priorities" else 0.05, "x-max-priority", self.one("Ibl"), self.one([1, 2, 5, 10]))
         maybe(0.3 if theme == "consumers" else 0.05, "x-single-active-consumer", "t", self.chance(0.8))
-        maybe(0.05, "x-queue-mode", "S", self.one(["default", "lazy"])) if not self.quorum else None
+        # RabbitMQ forgets the original-expiration of what a lazy queue wrote to disk (docs/amqp.md).
+        if not self.quorum and all(each[0] != "x-dead-letter-exchange" for each in arguments):
+            maybe(0.05, "x-queue-mode", "S", self.one(["default", "lazy"]))
         maybe(0.03, "x-something", "S", "else")
         return arguments
 
     def dead_letter_arguments(self, name, arguments):
         """Letters of several queues in one have no order of their own, so only the first such queue may send them
-        anywhere; the others have a queue of their own for them."""
-        free = not getattr(self, "letters_free", False)
-        self.letters_free = True
-        if free and self.chance(0.6):
+        anywhere; the others have a queue of their own for them. Nor have such a letter and what is published just then,
+        so messages come one by one then, and no transaction gathers them."""
+        if not self.letters_asked and "tx" not in THEMES[self.theme] and self.chance(0.6):
+            self.letters_asked = self.letters_free = True
             arguments.append(["x-dead-letter-exchange", ["S", self.one(self.exchanges + ["", self.prefix + "none"])]])
             if self.chance(0.5):
                 arguments.append(["x-dead-letter-routing-key", ["S", self.one([name, *WORDS, *self.queues])]])
             return
+        self.letters_asked = True
         sink = self.name("dead")
         self.every_queue.append(sink)
         self.add("queue.declare", {"link": 1, "channel": 1}, **{"with": {"queue": sink}})
@@ -395,7 +404,10 @@ class Maker:
                 "properties": properties, "body": body}
 
     def publish(self):
-        self.add("basic.publish", moves=True, messages=[self.message() for _ in range(self.dice.choice([1, 2, 3, 5, 8]))])
+        count = 1 if self.letters_free else self.dice.choice([1, 2, 3, 5, 8])
+        at = self.at()
+        self.transact(at, "publish")
+        self.add("basic.publish", at, moves=True, messages=[self.message() for _ in range(count)])
 
     def get(self):
         everywhere = [*self.queues, *getattr(self, "sinks", [])]
@@ -427,7 +439,10 @@ class Maker:
         queue = self.one(everywhere)
         # What a dying channel had out may become a letter in a queue that the same channel still consumes, or not.
         at = self.at() if queue in self.queues else {"link": 1, "channel": SINKS}
-        if self.chance(0.5):
+        if self.argument(queue, "x-delivery-limit"):
+            # A message over its limit makes RabbitMQ's prefetch one larger (docs/amqp.md).
+            self.add("basic.qos", at, **{"with": {"prefetch_count": 0}})
+        elif self.prefetches and self.chance(0.5):
             self.add("basic.qos", at, **{"with": {"prefetch_count": self.dice.randint(1, 3)}})
         self.symbols += 1
         arguments = []
@@ -436,19 +451,28 @@ class Maker:
         # In a quorum queue what a no-ack consumer got counts against its prefetch for a moment.
         how = {"queue": queue, "no_ack": not self.quorum and self.chance(0.25), "exclusive": self.chance(0.05),
                "arguments": arguments}
-        if self.chance(0.1):
+        # Of one channel's consumers of a queue RabbitMQ takes acknowledgements in the order of their tags; those it makes
+        # are random, but come before ours.
+        if self.chance(0.1) and queue not in self.consumed:
             symbol = f"@tag{self.symbols}"
             self.add("basic.consume", at, moves=True, names=symbol, **{"with": {**how, "consumer_tag": ""}})
         else:
             symbol = f"t{self.symbols}"
             self.add("basic.consume", at, moves=True, **{"with": {**how, "consumer_tag": symbol}})
-        self.tags.append((at, symbol))
+        self.consumed.add(queue)
+        self.tags.append((at, symbol, queue))
         self.takers.append(at)
+
+    def argument(self, queue, name):
+        return any(each[0] == name for each in self.queues.get(queue, {}).get("arguments", []))
 
     def cancel(self):
         if not self.tags:
             return
-        at, tag = self.tags.pop(self.dice.randrange(len(self.tags)))
+        at, tag, queue = self.tags.pop(self.dice.randrange(len(self.tags)))
+        if self.argument(queue, "x-single-active-consumer") and not self.quorum:
+            # RabbitMQ's next active one gets nothing of what waits (docs/amqp.md).
+            self.add("queue.purge", moves=True, **{"with": {"queue": queue}})
         self.add("basic.cancel", at, moves=True, **{"with": {"consumer_tag": tag}})
 
     def settle(self):
@@ -458,6 +482,7 @@ class Maker:
         how = self.one(["basic.ack", "basic.ack", "basic.nack", "basic.reject"])
         multiple = self.one([False, False, True, "all"]) if how != "basic.reject" else False
         at = self.one(self.takers) if self.takers and self.chance(0.95) else self.at()
+        self.transact(at, "ack" if how == "basic.ack" else "reject")
         self.add("settle", at, moves=True, how=how, pick=self.dice.random(), multiple=multiple, requeue=self.chance(0.5))
 
     def recover(self):
@@ -481,7 +506,21 @@ class Maker:
         self.add("confirm.select", **{"with": {"no_wait": self.chance(0.1)}})
 
     def tx(self):
-        self.add(self.dice.choices(["tx.select", "tx.commit", "tx.rollback"], [3, 3, 2])[0], moves=True)
+        at = self.at()
+        do = self.dice.choices(["tx.select", "tx.commit", "tx.rollback"], [3, 3, 2])[0]
+        self.add(do, at, moves=True)
+        if do == "tx.select" or tuple(at.values()) in self.transacts:
+            self.transacts[tuple(at.values())] = None
+
+    def transact(self, at, what):
+        """Where a prefetch counts, the acknowledgements of a commit may overtake its publishes and rejections in RabbitMQ's
+        queue, so no transaction holds both."""
+        key = tuple(at.values())
+        if not self.prefetches or key not in self.transacts:
+            return
+        if self.transacts[key] not in (None, what):
+            self.add(self.one(["tx.commit", "tx.commit", "tx.rollback"]), at, moves=True)
+        self.transacts[key] = what
 
     # -- direct reply-to --------------------------------------------------------------------------------------------------------------
 
@@ -495,7 +534,9 @@ class Maker:
         elif do == 1:
             self.add("basic.cancel", at, moves=True, **{"with": {"consumer_tag": "answers"}})
         elif do == 2:
-            self.add("queue.declare", **{"with": {"queue": self.one(["@reply", "amq.rabbitmq.reply-to"]), "passive": True}})
+            # The channel that has the address would ask itself (docs/amqp.md).
+            self.add("queue.declare", {"link": 1, "channel": 2}, **{"with": {
+                "queue": self.one(["@reply", "amq.rabbitmq.reply-to"]), "passive": True}})
         elif do in (3, 4) and self.queues:
             message = self.message()
             message["with"] = {"exchange": "", "routing_key": self.one(self.queues)}

@@ -156,7 +156,7 @@ class Player:
     def agree(self, step):
         if step.get("wait_ms"):
             time.sleep(step["wait_ms"] / 1000)
-        if not step.get("moves"):
+        if not step.get("moves") and not any(side.has_closed() for side in self.sides):
             self.compare()
             return
         end = time.monotonic() + AGREE_S
@@ -237,15 +237,23 @@ class Player:
 
 
 def narrowed(left, right):
-    """The parts of two values that differ."""
+    """The parts of two values that differ, each by its path."""
+    found = list(parts(left, right, ""))
+    return [{path: shortened(pair[at]) for path, *pair in found} for at in (0, 1)]
+
+
+def parts(left, right, path):
     if isinstance(left, dict) and isinstance(right, dict):
-        pairs = {key: narrowed(left.get(key), right.get(key)) for key in {**left, **right}
-                 if left.get(key) != right.get(key)}
-        return {key: pair[0] for key, pair in pairs.items()}, {key: pair[1] for key, pair in pairs.items()}
-    if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
-        pairs = [(at, narrowed(a, b)) for at, (a, b) in enumerate(zip(left, right)) if a != b]
-        return [f"[{at}] {pair[0]}" for at, pair in pairs], [f"[{at}] {pair[1]}" for at, pair in pairs]
-    return shortened(left), shortened(right)
+        keys = {**left, **right}
+        pairs = [(key, left.get(key), right.get(key)) for key in keys]
+    elif isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
+        pairs = [(at, *pair) for at, pair in enumerate(zip(left, right))]
+    else:
+        yield path, left, right
+        return
+    for key, a, b in pairs:
+        if a != b:
+            yield from parts(a, b, f"{path}/{key}")
 
 
 def shortened(value):

@@ -225,6 +225,11 @@ class Side:
                 else:
                     del link.channels[at]
 
+    def has_closed(self):
+        """A channel or connection since forget_news(): what it had out goes back to its queues."""
+        return any(link.error is not None or not all(channel.open for channel in link.channels.values())
+                   for link in self.links.values())
+
     def all_confirmed(self):
         return all(channel.all_confirmed() or not channel.open for link in self.links.values() if link.error is None
                    for channel in link.channels.values())
