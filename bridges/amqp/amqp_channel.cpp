@@ -24,12 +24,6 @@ constexpr std::string_view exchange_word = "exchange";
 /// What a queue that the server names is called while it is asked whether the client may have one.
 constexpr std::string_view server_made_prefix = "amq.gen-";
 
-/// A text among arguments; null if there is none.
-const std::string* text_of(const field_table& arguments, std::string_view name) {
-  const auto* value = arguments.find(name);
-  return value ? value->as_string() : nullptr;
-}
-
 /// The broker's error texts begin with AMQP's name of the code ("NOT_FOUND - no queue …"); the rest is the explanation.
 struct named_error {
   reply_code code;
@@ -807,7 +801,7 @@ void channel::declare_exchange(const exchange_declare& what) {
   if (!what.passive && !what.exchange.empty()) {
     if (!permit(action::configure, exchange_word, what.exchange, exchange_declare::id))
       return;
-    if (const auto* alternate = text_of(*arguments, "alternate-exchange"))
+    if (const auto alternate = arguments->text("alternate-exchange"))
       if (!permit(action::read, exchange_word, what.exchange, exchange_declare::id) ||
           !permit(action::write, exchange_word, *alternate, exchange_declare::id))
         return;
@@ -881,7 +875,7 @@ void channel::declare_queue(const queue_declare& what) {
     const auto name = what.queue.empty() ? server_made_prefix : what.queue;
     if (!permit(action::configure, queue_word, name, queue_declare::id))
       return;
-    if (const auto* dead_letters = text_of(*arguments, "x-dead-letter-exchange"))
+    if (const auto dead_letters = arguments->text("x-dead-letter-exchange"))
       if (!permit(action::read, queue_word, name, queue_declare::id) ||
           !permit(action::write, exchange_word, *dead_letters, queue_declare::id))
         return;

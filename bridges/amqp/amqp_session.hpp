@@ -59,7 +59,7 @@ public:
   // For the channels.
   std::string& out() noexcept { return out_.frames(); } ///< append frames here; flush follows by itself
   outbox& outgoing() noexcept { return out_; }          ///< where they stand, for large bodies
-  void wrote();                                ///< call after appending outside of a read
+  void wrote();                                         ///< call after appending outside of a read
   std::uint32_t frame_max() const noexcept { return frame_max_; }
   const options& how() const noexcept { return how_; }
   const std::string& owner() const noexcept { return owner_; }
@@ -231,7 +231,7 @@ private:
   std::string left_;                ///< bytes of a frame that is not complete, or not to be read yet
   outbox out_;                      ///< to be written
   outbox flying_;                   ///< being written
-  bool reading_ = false; ///< a wait for readability is pending
+  bool reading_ = false;            ///< a wait for readability is pending
   bool writing_ = false;
   bool flush_posted_ = false;
   bool processing_ = false;

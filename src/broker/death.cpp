@@ -19,12 +19,6 @@ basic_properties properties_of(const message& what) {
   return read ? std::move(*read) : basic_properties{};
 }
 
-std::string_view text_in(const field_table& table, std::string_view name) {
-  const auto* value = table.find(name);
-  const auto* found = value ? value->as_string() : nullptr;
-  return found ? std::string_view{*found} : std::string_view{};
-}
-
 const field_array* deaths_in(const field_table& headers) {
   const auto* value = headers.find(deaths_header);
   return value ? std::get_if<field_array>(&value->value) : nullptr;
@@ -54,7 +48,7 @@ field_table first_entry(const message& what, death why, std::string_view queue, 
 
 bool is_of(const field_value& entry, death why, std::string_view queue) {
   const auto* table = std::get_if<field_table>(&entry.value);
-  return table && text_in(*table, "queue") == queue && text_in(*table, "reason") == name_of(why);
+  return table && table->text("queue") == queue && table->text("reason") == name_of(why);
 }
 
 void count_up(field_table& entry) {
@@ -66,7 +60,7 @@ void count_up(field_table& entry) {
 field_array grouped(const field_array& deaths) {
   std::map<std::pair<std::string_view, std::string_view>, std::int64_t> times;
   const auto key = [](const field_table& entry) {
-    return std::pair{text_in(entry, "queue"), text_in(entry, "reason")};
+    return std::pair{entry.text("queue").value_or(""), entry.text("reason").value_or("")};
   };
   for (const auto& one : deaths)
     if (const auto* entry = std::get_if<field_table>(&one.value))
@@ -145,9 +139,9 @@ bool closes_circle(const message& dead_letter, std::string_view queue) {
     return false;
   for (const auto& one : *deaths) {
     const auto* entry = std::get_if<field_table>(&one.value);
-    if (!entry || text_in(*entry, "reason") == name_of(death::rejected))
+    if (!entry || entry->text("reason") == name_of(death::rejected))
       return false;
-    if (text_in(*entry, "queue") == queue)
+    if (entry->text("queue") == queue)
       return true;
   }
   return false;

@@ -24,9 +24,7 @@ std::optional<exchange_kind> exchange_kind_of(std::string_view type) noexcept {
 std::string_view routing_type(const exchange_spec& spec) noexcept {
   if (spec.type != delayed_type)
     return spec.type;
-  const auto* value = spec.arguments.find("x-delayed-type");
-  const auto* type = value ? value->as_string() : nullptr;
-  return type ? std::string_view{*type} : std::string_view{};
+  return spec.arguments.text("x-delayed-type").value_or("");
 }
 
 std::string binding_identity(const binding_spec& spec) {
@@ -46,9 +44,7 @@ std::string binding_identity(const binding_spec& spec) {
 exchange_bindings::exchange_bindings(const exchange_spec& spec, endpoint_ptr delay)
     : kind_(exchange_kind_of(routing_type(spec)).value_or(exchange_kind::direct)), internal_(spec.internal),
       delay_(std::move(delay)) {
-  if (const auto* value = spec.arguments.find("alternate-exchange"))
-    if (const auto* name = value->as_string())
-      alternate_ = *name;
+  alternate_ = spec.arguments.text("alternate-exchange");
   if (kind_ == exchange_kind::hash)
     input_ = hash_input{spec.arguments};
 }

@@ -56,11 +56,11 @@ expected<void> hash_input::check(const field_table& arguments) {
 }
 
 hash_input::hash_input(const field_table& arguments) {
-  if (const auto* header = arguments.find(header_argument); header && header->as_string()) {
+  if (const auto header = arguments.text(header_argument)) {
     from_ = kind::header;
-    header_ = *header->as_string();
-  } else if (const auto* property = arguments.find(property_argument); property && property->as_string()) {
-    const auto& name = *property->as_string();
+    header_ = *header;
+  } else if (const auto property = arguments.text(property_argument)) {
+    const auto& name = *property;
     from_ = name == "message_id" ? kind::message_id : name == "correlation_id" ? kind::correlation_id : kind::timestamp;
   }
 }

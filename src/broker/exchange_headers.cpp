@@ -176,8 +176,7 @@ header_pattern::header_pattern(const field_table& arguments) {
   encode_fields(arguments, bytes);
   bytes_ = std::make_shared<const std::string>(std::move(bytes));
   read_headers(*bytes_, fields_);
-  const auto* match = arguments.find(match_name);
-  const auto* word = match ? match->as_string() : nullptr;
+  const auto word = arguments.text(match_name);
   any_ = word && word->starts_with("any");
   const bool with_x = word && word->ends_with("-with-x");
   std::erase_if(fields_, [&](const header_field& field) {

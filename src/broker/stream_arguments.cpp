@@ -54,17 +54,13 @@ std::optional<stream_start> read_start(const field_value& value, time_point now)
 
 } // namespace
 
-bool is_stream(const field_table& arguments) noexcept {
-  const auto* value = arguments.find("x-queue-type");
-  const auto* type = value ? value->as_string() : nullptr;
-  return type && *type == "stream";
-}
+bool is_stream(const field_table& arguments) noexcept { return arguments.text("x-queue-type") == "stream"; }
 
 stream_arguments read_stream_arguments(const field_table& arguments) {
   stream_arguments read;
   read.max_bytes = positive(arguments, "x-max-length-bytes");
-  if (const auto* age = arguments.find("x-max-age"); age && age->as_string())
-    read.max_age = read_age(*age->as_string());
+  if (const auto age = arguments.text("x-max-age"))
+    read.max_age = read_age(*age);
   read.segment_bytes = positive(arguments, "x-stream-max-segment-size-bytes").value_or(read.segment_bytes);
   return read;
 }

@@ -359,10 +359,9 @@ constexpr queue_type types[] = {
 
 /// Classic if the argument is missing or no type's word.
 const queue_type& type_of(const field_table& arguments) {
-  const auto* value = arguments.find(type_argument);
-  const auto* word = value ? value->as_string() : nullptr;
+  const auto word = arguments.text(type_argument);
   for (const auto& each : types)
-    if (word && *word == each.word)
+    if (word == each.word)
       return each;
   return types[0];
 }

@@ -19,6 +19,12 @@ const field_value* field_table::find(std::string_view name) const noexcept {
   return found == fields_.rend() ? nullptr : &found->second;
 }
 
+std::optional<std::string_view> field_table::text(std::string_view name) const noexcept {
+  const auto* value = find(name);
+  const auto* found = value ? value->as_string() : nullptr;
+  return found ? std::optional<std::string_view>{*found} : std::nullopt;
+}
+
 void field_table::set(std::string name, field_value value) {
   const auto found = std::find_if(fields_.rbegin(), fields_.rend(), [&](const field& f) { return f.first == name; });
   if (found == fields_.rend())

@@ -30,6 +30,8 @@ public:
   /// nullptr if there is none. Linear, as all of these: tables of the wire are short, and long ones cost only their
   /// sender.
   const field_value* find(std::string_view name) const noexcept;
+  /// The text of that name, in the table; empty if there is none or it is something else.
+  std::optional<std::string_view> text(std::string_view name) const noexcept;
   /// Replaces or appends.
   void set(std::string name, field_value value);
   /// Appends without a look at earlier fields: what the decoder needs to stay linear in the size of a hostile table.

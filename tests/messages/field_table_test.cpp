@@ -104,8 +104,9 @@ void expect_same_verdict(std::string_view bytes) {
   const auto read = decode_fields(bytes);
   const auto good = check_fields(bytes);
   ASSERT_EQ(good.has_value(), read.has_value());
-  if (!good)
+  if (!good) {
     EXPECT_EQ(good.error().what, read.error().what);
+  }
 }
 
 TEST(field_table, is_checked_as_it_is_read) {
