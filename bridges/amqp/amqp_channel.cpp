@@ -437,7 +437,7 @@ void channel::commit() {
   session_.note_commit(number_);
   session_.flush_publishes(); // before what is settled makes room or comes back (RabbitMQ)
   settled_.clear();
-  unacked_.take_held(settled_, [&](std::uint32_t number) { send_settled(done.settles[number - 1]); });
+  unacked_.take_held(settled_, [&](std::uint32_t number) { send_settled(done.settles[number - 1], tx_commit::id); });
   session_.flush_settles();
 }
 
@@ -541,17 +541,16 @@ void channel::settle(std::uint64_t tag, bool multiple, verdict what, method_id f
   settled_.clear();
   if (!unacked_.take(tag, multiple, settled_))
     return fail(reply_code::precondition_failed, "unknown delivery tag " + std::to_string(tag), fault);
-  send_settled(what);
+  send_settled(what, fault);
 }
 
 /// What one method settles goes consumer by consumer, by their tags, and all of one before the queue hands anything
 /// out: RabbitMQ's order, which shows in who gets what comes back.
-void channel::send_settled(verdict what) {
+void channel::send_settled(verdict what, method_id fault) {
   for (const auto& range : settled_)
     if (const auto* queue = range.from->queue.get();
         what != verdict::ack && queue && queue->kind == broker::endpoint_kind::stream)
-      return fail(broker::not_for_streams("basic.nack and basic.reject", named(queue_word, queue->name)),
-                  basic_nack::id);
+      return fail(broker::not_for_streams("basic.nack and basic.reject", named(queue_word, queue->name)), fault);
   std::stable_sort(settled_.begin(), settled_.end(), [](const settled_range& left, const settled_range& right) {
     return left.from != right.from && left.from->tag < right.from->tag;
   });
@@ -579,7 +578,7 @@ void channel::recover(bool requeue, bool answer, method_id fault) {
   unacked_.take_all(settled_);
   if (answer)
     append_method(session_.out(), number_, basic_recover_ok{});
-  send_settled(verdict::requeue);
+  send_settled(verdict::requeue, fault);
 }
 
 void channel::on_qos(const basic_qos& what) {

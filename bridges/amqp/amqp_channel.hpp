@@ -88,7 +88,7 @@ private:
   void settle(std::uint64_t tag, bool multiple, broker::verdict what, method_id fault);
   bool check_properties(const std::string_view properties, std::string& rewritten);
   void on_ack(std::uint64_t tag, bool multiple, broker::verdict what, method_id fault);
-  void send_settled(broker::verdict what);
+  void send_settled(broker::verdict what, method_id fault);
   void declare_exchange(const exchange_declare& what);
   void delete_exchange(const exchange_delete& what);
   template <class Method>

@@ -343,7 +343,7 @@ bool message_queue::is_full(std::size_t more_bytes) const noexcept {
 
 void message_queue::leave(entry item, death why, std::vector<position>& done) {
   if (how_.dead_letter_exchange)
-    dead_.push_back({std::move(item.message), item.at, why});
+    dead_.push_back({std::move(item.message), item.at, why, item.priority});
   else
     forget(item, done);
 }
@@ -354,6 +354,14 @@ bool message_queue::can_leave(const entry& item) {
     return true;
   starved_ = true;
   return false;
+}
+
+std::vector<message_queue::dead> message_queue::take_dead() {
+  const auto others =
+      std::find_if(dead_.begin(), dead_.end(), [](const dead& each) { return each.why != death::rejected; });
+  std::stable_sort(dead_.begin(), others,
+                   [](const dead& left, const dead& right) { return left.priority > right.priority; });
+  return std::exchange(dead_, {});
 }
 
 /// Of those of the highest priority the one that waits longest.

@@ -157,9 +157,11 @@ public:
     message_ptr message;
     position at = 0;
     death why = death::rejected;
+    std::uint8_t priority = 0;
   };
-  /// All since the last call. Only if the queue dead-letters.
-  std::vector<dead> take_dead() { return std::exchange(dead_, {}); }
+  /// All since the last call: what was rejected by falling priority (RabbitMQ), else in order. Only if the queue
+  /// dead-letters.
+  std::vector<dead> take_dead();
 
   const queue_arguments& how() const noexcept { return how_; }
   /// A policy has changed what is asked of the queue; what a queue is from its declaration on stays (priorities, single

@@ -66,7 +66,7 @@ stream_offset stream_log::find(const stream_start& start) const noexcept {
   case stream_start::kind::next:
     return next_;
   case stream_start::kind::offset:
-    return std::clamp(start.offset, first(), next_);
+    return std::max(start.offset, first());
   case stream_start::kind::time:
     break;
   }

@@ -53,7 +53,7 @@ public:
   /// called until empty after an append that began a chunk; a segment may have many.
   std::optional<chunk> drop(time_point now);
 
-  /// The offset at which a consumer begins; between first() and next().
+  /// The offset at which a consumer begins: not before first(), and after next() only if it asks for such a one.
   stream_offset find(const stream_start& start) const noexcept;
 
   // Restoring, in order: each chunk by its record, then the messages of the last one.

@@ -545,6 +545,21 @@ TEST_F(a_message_queue_with_arguments, gives_up_a_message_that_came_back_too_oft
   EXPECT_THAT(dead(), ElementsAre("a delivery_limit"));
 }
 
+TEST_F(a_message_queue_with_arguments, dead_letters_what_is_rejected_at_once_by_falling_priority) {
+  queue = message_queue{{.dead_letter_exchange = "", .max_priority = 9}};
+  const auto c = queue.add({});
+  for (const std::uint8_t priority : {0, 5, 0, 5}) {
+    basic_properties properties;
+    properties.priority = priority;
+    const auto body = "a" + std::to_string(priority);
+    queue.enqueue({make_message("", "q", encode_properties(properties), body, false), 0, false}, start, done);
+    bodies();
+  }
+  queue.settle(c, 1, 2, verdict::reject, done);
+  queue.settle(c, 3, 4, verdict::reject, done);
+  EXPECT_THAT(dead(), ElementsAre("a5 rejected", "a5 rejected", "a0 rejected", "a0 rejected"));
+}
+
 TEST_F(a_message_queue_with_arguments, dead_letters_what_is_rejected_and_not_what_is_acknowledged) {
   queue = message_queue{{.dead_letter_exchange = ""}};
   const auto c = queue.add({});

@@ -17,13 +17,16 @@ THEMES = {
     "consumers": {"publish": 7, "consume": 6, "settle": 7, "cancel": 3, "close": 2, "qos": 2, "hang up": 1},
     "transactions": {"publish": 7, "tx": 6, "settle": 6, "get": 3, "consume": 1, "recover": 1, "confirm": 1},
     "quorum": {"publish": 6, "consume": 2, "settle": 8, "get": 3, "cancel": 1, "recover": 1},
+    "streams": {"publish": 8, "replay": 5, "settle": 7, "cancel": 1, "close": 1, "bind": 1, "stream error": 1},
     "errors": {"error": 8, "publish": 3, "topology": 5, "consume": 2, "settle": 2, "get": 2, "close": 1, "hang up": 1},
     "replies": {"replies": 6, "publish": 2, "get": 2, "settle": 1},
     "mixed": {"publish": 8, "consume": 3, "settle": 5, "get": 3, "bind": 2, "unbind": 1, "topology": 3, "purge": 1,
               "cancel": 1, "recover": 1, "qos": 1, "close": 1, "hang up": 1, "confirm": 1, "tx": 1, "error": 1,
               "replies": 1},
 }
-WEIGHTS = {"quorum": 3, "time to live": 5, "transactions": 7, "replies": 5, "priorities": 7}
+WEIGHTS = {"quorum": 3, "streams": 4, "time to live": 5, "transactions": 7, "replies": 5, "priorities": 7}
+NO_WAIT = {"queue.declare", "queue.bind", "queue.purge", "queue.delete", "exchange.declare", "exchange.delete",
+           "exchange.bind", "exchange.unbind", "basic.consume", "basic.cancel", "confirm.select"}
 SHORT_TTL_MS = 3
 NEVER_MS = 3_600_000
 WORDS = ["a", "b", "c", "a.b", "a.b.c", "b.c", "a.a", "", "x"]
@@ -72,6 +75,9 @@ class Maker:
 
     def add(self, do, at=None, moves=False, **more):
         step = {"do": do, **(at or self.at()), **more}
+        if do in NO_WAIT and "names" not in step and self.chance(0.05):
+            step["with"] = {**step["with"], "no_wait": True}
+            moves = True  # so that all know it is done
         if moves:
             step["moves"] = True
             if self.wait_ms:
@@ -83,10 +89,11 @@ class Maker:
     def script(self):
         self.short_ttl = self.theme == "time to live"
         self.quorum = self.theme == "quorum"
+        self.streams = self.theme == "streams"
         self.dead_letters = self.theme in ("dead letters", "time to live") or self.theme in (
             "limits", "mixed", "quorum", "priorities", "transactions") and self.chance(0.35)
-        # Every queue and every hop may add one short life; a quorum queue has no fence but time.
-        self.wait_ms = 40 if self.short_ttl else 10 if self.quorum else 0
+        # Every queue and every hop may add one short life; a quorum queue and a stream have no fence but time.
+        self.wait_ms = 40 if self.short_ttl else 10 if self.quorum or self.streams else 0
         for _ in range(self.dice.randint(1, 4)):
             self.declare_exchange()
         for _ in range(1 if self.one_queue else self.dice.randint(1, 4)):
@@ -95,7 +102,7 @@ class Maker:
             self.bind()
         if self.theme == "transactions":
             self.tx()
-        if self.theme in ("limits", "quorum") or self.chance(0.15):
+        if self.theme in ("limits", "quorum", "streams") or self.chance(0.15):
             self.confirm()
         kinds = THEMES[self.theme]
         for _ in range(self.dice.randint(0, min(3, kinds.get("consume", 0)))):
@@ -210,16 +217,14 @@ class Maker:
         if self.one_queue and self.queues:
             return
         name = self.name("q")
-        how = {"queue": name, "durable": self.quorum or self.chance(0.4), "arguments": self.queue_arguments(name)}
-        if not self.quorum:
+        if self.streams:
+            how = {"queue": name, "durable": True, "arguments": self.stream_arguments()}
+        else:
+            how = {"queue": name, "durable": self.quorum or self.chance(0.4), "arguments": self.queue_arguments(name)}
+        if not self.quorum and not self.streams:
             how["exclusive"] = self.chance(0.1)
             how["auto_delete"] = self.chance(0.08)
-        if self.chance(0.03):
-            how["no_wait"] = True
-        at = self.at()
-        self.add("queue.declare", at, **{"with": how})
-        if how.get("no_wait"):  # so that all know it is there
-            self.add("queue.declare", at, **{"with": {**how, "no_wait": False}})
+        self.add("queue.declare", **{"with": how})
         self.queues[name] = how
         self.every_queue.append(name)
         if self.exchanges and self.chance(0.7):
@@ -288,8 +293,11 @@ class Maker:
             self.add("exchange.delete", **{"with": {"exchange": name, "if_unused": self.chance(0.4)}})
 
     def delete_queue(self, name):
-        self.add("queue.delete", moves=True, **{"with": {"queue": name, "if_unused": self.chance(0.2),
-                                                       "if_empty": self.chance(0.2)}})
+        at = self.at()
+        how = {"queue": name, "if_unused": self.chance(0.2), "if_empty": self.chance(0.2)}
+        if self.quorum and (how["if_unused"] or how["if_empty"]):
+            self.close_others(at)  # the connection ends with 540
+        self.add("queue.delete", at, moves=True, **{"with": how})
 
     def purge(self):
         if self.queues:
@@ -338,7 +346,8 @@ class Maker:
         return [name, self.value()]
 
     def value(self, depth=0):
-        letter = self.one("bBsuIilfdDTtVSSSxIIlt" + ("FA" if depth < 2 else ""))
+        # RabbitMQ's streams lose tables and arrays, and end the connection at a decimal (docs/amqp.md).
+        letter = self.one("bBsuIilfdTtVSSSxIIlt" + ("" if self.streams else "D") + ("FA" if depth < 2 and not self.streams else ""))
         if letter in "bB":
             return [letter, self.dice.randint(0, 3)]
         if letter in "suIilLT":
@@ -387,10 +396,10 @@ class Maker:
         maybe(0.05, "type", "t")
         maybe(0.05, "user_id", "guest")
         maybe(0.05, "app_id", "app")
-        maybe(0.02, "cluster_id", "cluster")
+        maybe(0 if self.streams else 0.02, "cluster_id", "cluster")
         maybe(0.03, "reply_to", "somewhere")
         headers = [self.header() for _ in range(self.dice.choice([0, 0, 0, 1, 2, 3]))]
-        for name in ("CC", "BCC"):
+        for name in ("BCC",) if self.streams else ("CC", "BCC"):
             if self.chance(0.05):
                 headers.append([name, ["A", [["S", self.one([*WORDS, *self.queues])]
                                              for _ in range(self.dice.randint(0, 2))]]])
@@ -446,7 +455,7 @@ class Maker:
             self.add("basic.qos", at, **{"with": {"prefetch_count": self.dice.randint(1, 3)}})
         self.symbols += 1
         arguments = []
-        if self.chance(0.3 if self.theme == "consumers" else 0.05) and not self.quorum:
+        if self.chance(0.3 if self.theme == "consumers" else 0.05):
             arguments.append(["x-priority", [self.one("bsIl"), self.dice.randint(-2, 3)]])
         # In a quorum queue what a no-ack consumer got counts against its prefetch for a moment.
         how = {"queue": queue, "no_ack": not self.quorum and self.chance(0.25), "exclusive": self.chance(0.05),
@@ -476,6 +485,9 @@ class Maker:
         self.add("basic.cancel", at, moves=True, **{"with": {"consumer_tag": tag}})
 
     def settle(self):
+        if self.streams:
+            return self.add("settle", self.one(self.takers or [self.at()]), moves=True, how="basic.ack",
+                            pick=self.dice.random(), multiple=self.one([False, True, "all"]), requeue=False)
         if self.limited and self.chance(0.3):
             return self.add("settle", self.limited_at, moves=True, how="basic.ack", pick=self.dice.random(), multiple=self.chance(0.5),
                             requeue=False)
@@ -493,17 +505,69 @@ class Maker:
         self.add("close channel", moves=True)
 
     def hang_up(self):
-        """Channel by channel first: RabbitMQ ends those of a connection all at once, and what one gives back another that is
-        about to end may still take."""
-        link = self.dice.randint(1, self.links)
-        for channel in [SINKS, LIMITED, *range(2, self.channels + 1)] if link == 1 else range(2, self.channels + 1):
-            self.add("close channel", {"link": link, "channel": channel}, moves=True)
-        self.add("hang up", {"link": link, "channel": 0}, moves=True, politely=True)
+        at = {"link": self.dice.randint(1, self.links), "channel": 1}
+        self.close_others(at)
+        self.add("hang up", {**at, "channel": 0}, moves=True, politely=True)
+
+    def close_others(self, at):
+        """RabbitMQ ends the channels of a connection all at once, and what one gives back another that is about to end may
+        still take; so one by one."""
+        for channel in [*range(1, self.channels + 1), *([SINKS, LIMITED] if at["link"] == 1 else [])]:
+            if channel != at["channel"]:
+                self.add("close channel", {"link": at["link"], "channel": channel}, moves=True)
+
+    # -- streams --------------------------------------------------------------------------------------------------------------------
+
+    def stream_arguments(self):
+        arguments = [["x-queue-type", ["S", "stream"]]]
+        for name, letter, value in (("x-max-age", "S", "1D"), ("x-max-length-bytes", "l", 10**9),
+                                    ("x-stream-max-segment-size-bytes", "l", 10**8), ("x-initial-cluster-size", "I", 1)):
+            if self.chance(0.1):
+                arguments.append([name, [letter, value]])
+        return arguments
+
+    def replay(self):
+        """`last` and times are found differently; a small prefetch is overdrawn (docs/amqp.md)."""
+        if not self.queues:
+            return
+        at = self.at()
+        self.add("basic.qos", at, **{"with": {"prefetch_count": 1000}})
+        self.symbols += 1
+        tag = f"t{self.symbols}"
+        arguments = []
+        if self.chance(0.9):
+            arguments.append(["x-stream-offset", self.one([["S", "first"], ["S", "next"], ["I", 0], ["l", 1], ["l", 3],
+                                                           ["I", 7], ["l", 100]])])
+        queue = self.one(self.queues)
+        self.add("basic.consume", at, moves=True, **{"with": {"queue": queue, "consumer_tag": tag, "arguments": arguments}})
+        self.tags.append((at, tag, queue))
+        self.takers.append(at)
+
+    def stream_error(self):
+        if not self.queues:
+            return
+        queue = self.one(self.queues)
+        do, how = self.one([
+            ("basic.get", {"queue": queue}), ("queue.purge", {"queue": queue}),
+            ("basic.consume", {"queue": queue, "consumer_tag": "e", "no_ack": True}),
+            ("basic.consume", {"queue": queue, "consumer_tag": "e"}),
+            ("basic.nack", {"delivery_tag": 1, "requeue": True}),
+            ("basic.reject", {"delivery_tag": 1}),
+            ("queue.declare", {"queue": self.prefix + "bad", "arguments": [["x-queue-type", ["S", "stream"]]]}),
+            ("queue.declare", {"queue": self.prefix + "bad", "durable": True, "exclusive": True,
+                               "arguments": [["x-queue-type", ["S", "stream"]]]}),
+            ("queue.declare", {"queue": self.prefix + "bad", "durable": True,
+                               "arguments": [["x-queue-type", ["S", "stream"]], self.one(
+                                   [bad for bad in BAD_ARGUMENTS if bad[0] != "x-queue-type"])]}),
+        ])
+        if how.get("queue", "").endswith("bad"):
+            self.every_queue.append(how["queue"])
+        self.add(do, moves=True, **{"with": how})
 
     # -- modes ----------------------------------------------------------------------------------------------------------------------
 
     def confirm(self):
-        self.add("confirm.select", **{"with": {"no_wait": self.chance(0.1)}})
+        self.add("confirm.select", **{"with": {}})
 
     def tx(self):
         at = self.at()
@@ -613,7 +677,7 @@ class Maker:
             ("basic.nack", {"delivery_tag": 0}),
             ("basic.reject", {"delivery_tag": 9999}),
             ("basic.reject", {"delivery_tag": 0, "requeue": True}),
-            ("channel.open", {}),
+            ("channel.open", {}), ("channel.flow", {"active": False}),
             ("publish", {"exchange": none, "routing_key": "a", "mandatory": True}),
             ("publish", {"exchange": exchange, "routing_key": "a", "immediate": self.chance(0.3)}),
             ("properties", {"user_id": "nobody"}),

@@ -105,10 +105,11 @@ class Player:
         done = at is not None and at.open and link.error is None
         arguments = step.get("with", {})
         method = step["do"]
-        if method == "queue.declare" and done and not arguments.get("passive"):
+        counted = ["x-queue-type", ["S", "stream"]] not in arguments.get("arguments", [])  # RabbitMQ counts those late
+        if method == "queue.declare" and done and not arguments.get("passive") and counted:
             name = step.get("names") or arguments["queue"]
             self.queues.setdefault(name, step.get("link", 1) if arguments.get("exclusive") else None)
-        elif method == "queue.delete" and done:
+        elif method == "queue.delete" and done and not arguments.get("no_wait"):
             self.queues.pop(arguments["queue"], None)
         for side in self.sides:
             at = side.links[step.get("link", 1)].channels.get(step["channel"])
