@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "base/ids.hpp"
+#include "base/random.hpp"
 #include "bridges/amqp/amqp_session.hpp"
 #include "broker/amqp_reply.hpp"
 #include "broker/queue_arguments.hpp"
@@ -386,6 +386,7 @@ void channel::publish(const message_ptr& what, bool mandatory) {
     return;
   }
   if (mandatory && fate != broker::routed::queued) {
+    session_.confirm_earlier(number_);
     const auto shown = broker::without_blind_copies(what);
     append_return(session_.out(), number_, reply_code::no_route,
                   {shown->exchange(), shown->routing_key(), shown->properties(), shown->body()}, session_.frame_max());
@@ -658,7 +659,7 @@ void channel::start_consumer(const basic_consume& what, broker::queue_ptr queue,
                              const field_table& arguments) {
   std::string tag{what.consumer_tag};
   if (tag.empty())
-    tag = "amq.ctag-" + make_uuid();
+    tag = "amq.ctag-" + random_name();
   auto& made = session_.add_consumer(number_, tag, std::move(queue), what.no_ack);
   made.exclusive = what.exclusive;
   made.prefetch = prefetch_;
@@ -697,7 +698,7 @@ void channel::consume_replies(const basic_consume& what) {
       return fail(reply_code::precondition_failed, "reply consumer already set", basic_consume::id);
   std::string tag{what.consumer_tag};
   if (tag.empty())
-    tag = "amq.ctag-" + make_uuid();
+    tag = "amq.ctag-" + random_name();
   auto& made = session_.add_consumer(number_, tag, nullptr, true);
   made.reply_name = session_.broker()->replies().add(caf::actor_cast<caf::actor>(&session_), made.key);
   tags_.emplace(tag, &made);

@@ -822,6 +822,14 @@ void session::note_publish(std::uint16_t number) {
     runs_.push_back({ordinal, number, from.publish_number()});
 }
 
+void session::confirm_earlier(std::uint16_t number) {
+  if (!publisher_.empty() || !confirms_.empty())
+    return;
+  auto& of = *channels_.at(number);
+  if (const auto count = of.confirm_up_to(of.publish_number()); count > 0)
+    append_ack(out_, number, of.publish_number(), count > 1);
+}
+
 void session::note_commit(std::uint16_t number) { marks_.push_back({number, 0, {}, true}); }
 
 void session::flush_publishes() {

@@ -82,6 +82,9 @@ public:
   void flush_publishes();
   /// After each publish that the publisher has taken.
   void note_publish(std::uint16_t channel);
+  /// Confirms what that channel published before, if nothing published is still under way: a return of the next publish
+  /// then follows those acks, as it does where each message goes by itself (php-amqp's suite).
+  void confirm_earlier(std::uint16_t channel);
   /// What was published since the last flush ends a transaction: tx.commit-ok once all of it is where it belongs.
   void note_commit(std::uint16_t channel);
   /// Collects acks; neighbours merge, one message per range at the end of the read.

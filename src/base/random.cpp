@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 namespace switchboard {
 
@@ -48,6 +49,17 @@ void fill_random(std::span<std::byte> out) {
     held.used += count;
     out = out.subspan(count);
   }
+}
+
+std::string random_name() {
+  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  std::array<std::byte, 22> dice; // one for each character; 6 of its 8 bits count
+  fill_random(dice);
+  std::string name;
+  name.reserve(dice.size());
+  for (const auto each : dice)
+    name += digits[std::to_integer<std::size_t>(each) & 63];
+  return name;
 }
 
 std::uint64_t random_bits() {

@@ -5,12 +5,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 
 namespace switchboard {
 
 /// Fills `out`. Thread-safe. Ends the process if the kernel refuses, since no id could be trusted after that.
 /// Not for use on both sides of a fork(): parent and child would share the buffered bytes.
 void fill_random(std::span<std::byte> out);
+
+/// 22 characters of base64url, 132 random bits: what RabbitMQ's names for queues and consumers end with. Thread-safe.
+std::string random_name();
 
 /// 64 random bits, e.g. the dice of back_off.hpp. Thread-safe.
 std::uint64_t random_bits();

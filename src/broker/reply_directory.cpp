@@ -1,23 +1,14 @@
 #include "broker/reply_directory.hpp"
 
-#include <random>
+#include "base/random.hpp"
 
 namespace switchboard::broker {
 
 namespace {
 
-/// 128 bits of the operating system's randomness as 22 characters of base64url.
-std::string random_name() {
-  static constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  thread_local std::random_device source;
-  std::string text;
-  for (int word = 0; word < 5; ++word) {
-    auto bits = source();
-    for (int digit = 0; digit < 5 && text.size() < 22; ++digit, bits >>= 6)
-      text.push_back(digits[bits & 63]);
-  }
-  return text;
-}
+/// Of the form of RabbitMQ's, which are base64 of a process, a dot and base64 of 16 random bytes: php-amqp's suite
+/// wants the dot and the padding.
+std::string new_address() { return std::string{reply_to_prefix} + random_name() + "." + random_name() + "=="; }
 
 } // namespace
 
@@ -26,7 +17,7 @@ reply_directory::shard& reply_directory::shard_of(std::string_view name) const {
 }
 
 std::string reply_directory::add(caf::actor owner, std::uint32_t key) {
-  auto name = std::string{reply_to_prefix} + random_name();
+  auto name = new_address();
   auto& home = shard_of(name);
   std::lock_guard guard{home.mutex};
   home.names.insert_or_assign(name, target{std::move(owner), key});

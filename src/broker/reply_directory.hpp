@@ -1,5 +1,5 @@
 // Direct reply-to (RabbitMQ: amq.rabbitmq.reply-to): names that lead straight to a waiting actor, without a queue. A
-// name is 128 random bits, so it can't be guessed or forged, and is good as long as its owner is registered.
+// name is random, so it can't be guessed or forged, and is good as long as its owner is registered.
 // Thread-safe.
 #pragma once
 

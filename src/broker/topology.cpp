@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstddef>
 #include <utility>
 
 #include "base/random.hpp"
@@ -36,16 +35,8 @@ bool is_predeclared(std::string_view name) {
                      [&](const predeclared& each) { return each.name == name; });
 }
 
-/// "amq.gen-" and 22 characters of base64url: 16 random bytes, so that no client guesses another's queue.
-std::string server_made_name() {
-  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::array<std::byte, 22> dice; // one for each character; 6 of its 8 bits count
-  fill_random(dice);
-  std::string name{"amq.gen-"};
-  for (const auto each : dice)
-    name += digits[std::to_integer<std::size_t>(each) & 63];
-  return name;
-}
+/// Random, so that no client guesses another's queue.
+std::string server_made_name() { return "amq.gen-" + random_name(); }
 
 /// What the identities of all bindings of that source begin with.
 std::string source_prefix(std::string_view source) {

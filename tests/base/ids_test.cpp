@@ -22,6 +22,17 @@ TEST(uuid, is_version_4_of_the_rfc_variant_in_lower_case) {
   }
 }
 
+TEST(random_name, is_22_characters_of_base64url_and_never_the_same) {
+  std::set<std::string> seen;
+  for (int i = 0; i < 1000; ++i) {
+    const auto made = random_name();
+    EXPECT_EQ(made.size(), 22U);
+    EXPECT_EQ(made.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
+              std::string::npos);
+    EXPECT_TRUE(seen.insert(made).second) << made;
+  }
+}
+
 TEST(uuid, threads_never_make_the_same_one) {
   constexpr int threads = 4;
   constexpr int each = 5000;

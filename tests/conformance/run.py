@@ -18,7 +18,7 @@ import time
 
 import brokers
 import sources
-from suites import SUITES
+from suites import LIBRARIES, SUITES
 
 SUPPORT = pathlib.Path(__file__).resolve().parent / "support"
 BUILD = brokers.ROOT / "build/conformance"
@@ -39,7 +39,8 @@ def inside(suite, broker, folder):
                                stderr=log, timeout=suite.timeout_s)
             except subprocess.TimeoutExpired:
                 log.write(f"not done after {suite.timeout_s} s\n".encode())
-    outcomes = suite.results(results)
+    here = f"{folder / 'source'}/"  # PHPUnit names its .phpt files by their whole paths
+    outcomes = {name.replace(here, ""): what for name, what in suite.results(results).items()}
     if suite.leave_out:
         outcomes = {name: what for name, what in outcomes.items() if not re.search(suite.leave_out, name)}
     (folder / "outcomes.json").write_text(json.dumps(outcomes, indent=1))
@@ -52,7 +53,7 @@ def outcomes_of(suite, broker):
     folder.mkdir(parents=True)
     shutil.copytree(sources.fetched(BUILD, suite, SUPPORT), folder / "source", symlinks=True)
     for other in suite.needs:
-        sources.fetched(BUILD, next(each for each in SUITES if each.name == other), SUPPORT)
+        sources.fetched(BUILD, next(each for each in SUITES + LIBRARIES if each.name == other), SUPPORT)
     namespace = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
     if os.geteuid() != 0:
         namespace.append("--map-root-user")

@@ -1,13 +1,16 @@
 """AMQP as pika sees it: routing, acknowledgement, confirms, ownership, errors, durability."""
 
 import itertools
+import re
 import threading
 import time
 
 import pika
 import pytest
+from pamqp import commands
 
 from conftest import DEADLINE_S, until
+from wire import HEADER, Wire, frame, header_payload, method, publish
 
 TRANSIENT = pika.BasicProperties(delivery_mode=1)
 PERSISTENT = pika.BasicProperties(delivery_mode=2)
@@ -263,6 +266,36 @@ def test_direct_reply_to(node, channel):
     assert answers == [("7", b"HELLO")]
     channel.basic_publish("", "amq.rabbitmq.reply-to.forged", b"x", mandatory=True)  # no such name: nothing breaks
     channel.queue_declare(queue, passive=True)
+
+
+def test_names_made_by_the_server_have_the_form_of_rabbitmqs(node):
+    """php-amqp's own suite compares the tags and the addresses of replies with this form."""
+    with Wire(node.amqp) as wire:
+        wire.go("channel")
+        queue = wire.call(commands.Queue.Declare(exclusive=True), commands.Queue.DeclareOk).queue
+        assert re.fullmatch(r"amq\.gen-[\w-]{22}", queue)
+        assert re.fullmatch(r"amq\.ctag-[\w-]{22}",
+                            wire.call(commands.Basic.Consume(queue=queue), commands.Basic.ConsumeOk).consumer_tag)
+        wire.call(commands.Basic.Consume(queue="amq.rabbitmq.reply-to", no_ack=True), commands.Basic.ConsumeOk)
+        properties = commands.Basic.Properties(reply_to="amq.rabbitmq.reply-to").marshal()
+        wire.send(publish(1, "", queue, b"", properties))
+        wire.expect(commands.Basic.Deliver)
+        _, _, content = wire.frame()
+        assert re.search(rb"amq\.rabbitmq\.reply-to\.[\w-]+\.[\w-]+==$", content)
+
+
+def test_confirms_of_earlier_messages_come_before_a_return(node):
+    """Also if all come in one read: php-amqp's own suite waits for ack, return, ack."""
+    with Wire(node.amqp) as wire:
+        wire.go("channel")
+        wire.call(commands.Confirm.Select(), commands.Confirm.SelectOk)
+        mandatory = (method(1, commands.Basic.Publish(routing_key="nowhere", mandatory=True)) +
+                     frame(HEADER, 1, header_payload(0)))
+        wire.send(2 * publish(1, "", "nowhere", b"") + mandatory + publish(1, "", "nowhere", b""))
+        assert (wire.expect(commands.Basic.Ack).delivery_tag, wire.expect(commands.Basic.Return).reply_code) == (2, 312)
+        last = 2
+        while last < 4:
+            last = wire.expect(commands.Basic.Ack).delivery_tag
 
 
 @pytest.mark.parametrize("code, provoke", [

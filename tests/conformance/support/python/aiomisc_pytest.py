@@ -57,32 +57,37 @@ class TCPProxy:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _accepted(self, reader, writer):
+        # Whatever ends it, also a cut while it still connects: both sides are closed, so that no client waits for ever.
         task = asyncio.current_task()
+        ends = [writer]
+        pumps = []
         self.tasks.add(task)
+        self.writers.add(writer)
         try:
             far_reader, far_writer = await asyncio.open_connection(*self.target)
+            ends.append(far_writer)
+            self.writers.add(far_writer)
+            pumps = [asyncio.ensure_future(self._pump(reader, far_writer, 0)),
+                     asyncio.ensure_future(self._pump(far_reader, writer, 1))]
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         except OSError:
-            writer.close()
-            self.tasks.discard(task)
-            return
-        self.writers |= {writer, far_writer}
-        try:
-            await asyncio.wait([asyncio.ensure_future(self._pump(reader, far_writer, 0)),
-                                asyncio.ensure_future(self._pump(far_reader, writer, 1))],
-                               return_when=asyncio.FIRST_COMPLETED)
+            pass  # the broker refused: the client sees its own connection end
         finally:
-            writer.close()
-            far_writer.close()
-            self.writers -= {writer, far_writer}
+            for pump in pumps:
+                pump.cancel()
+            for end in ends:
+                end.close()
+            self.writers.difference_update(ends)
             self.tasks.discard(task)
 
     async def _pump(self, reader, writer, direction):
         with contextlib.suppress(OSError):
             while chunk := await reader.read(65536):
-                if process := self.processors[direction]:
-                    chunk = await process(chunk)
-                await asyncio.sleep(self.write_delay if direction == 0 else self.read_delay)
-                writer.write(chunk)
+                if delay := self.write_delay if direction == 0 else self.read_delay:
+                    await asyncio.sleep(delay)
+                # Nothing between the two: what a processor has let pass still arrives if it cuts the connection next.
+                process = self.processors[direction]
+                writer.write(await process(chunk) if process else chunk)
                 await writer.drain()
 
 
