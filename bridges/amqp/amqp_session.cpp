@@ -33,6 +33,8 @@ constexpr std::uint32_t initial_frame_max = 8192;
 
 /// How often a connection that may not be read because memory is full looks again.
 constexpr auto memory_recheck = 50ms;
+/// Between a tune-ok that won't do and the reset.
+constexpr auto refusal_delay = 100ms;
 
 /// How long a client that closed its connection may take to close its socket; less if heartbeats are more frequent
 /// (RabbitMQ's CLOSING_TIMEOUT).
@@ -436,6 +438,17 @@ void session::cut() {
   end();
 }
 
+/// As cut(), but a client that says two things at once can say the second: a reset between them would be a failed write
+/// to it and not an answer. RabbitMQ takes 3 s.
+void session::cut_soon() {
+  phase_ = phase::closing; // nothing more is heard
+  timer_.expires_after(refusal_delay);
+  timer_.async_wait([this, alive = self()](boost::system::error_code error) {
+    if (!error)
+      cut();
+  });
+}
+
 void session::close_socket() {
   phase_ = phase::closed;
   boost::system::error_code ignored;
@@ -647,7 +660,7 @@ void session::on_tune_ok(const connection_tune_ok& what) {
       what.channel_max > how_.channel_max) {
     runtime::log::warning("amqp_tune_refused",
                           {{"peer", peer_}, {"frame_max", what.frame_max}, {"channel_max", what.channel_max}});
-    return cut();
+    return cut_soon();
   }
   frame_max_ = what.frame_max;
   channel_max_ = what.channel_max;

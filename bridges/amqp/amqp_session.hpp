@@ -197,6 +197,7 @@ private:
   void end();
   void release_channels();
   void cut();
+  void cut_soon();
 
   /// Keeps the actor alive while the event loop holds one of our handlers.
   auto self() { return caf::strong_actor_ptr{ctrl()}; }
