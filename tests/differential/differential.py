@@ -23,7 +23,7 @@ from servers import ROOT, start_node, start_rabbitmq
 from side import Side
 
 REPEATS = 2
-PROGRESS = 500  # topologies per line of it, on standard error
+PROGRESS = 500  # topologies per line on standard error
 
 
 def play(script, sides):
@@ -138,7 +138,8 @@ def run(how, names, ports, folder):
             figures.update(each)
             if difference:
                 found.append(difference)
-                print(f"topology {difference['number']} differs; {figures['topologies']} played", file=sys.stderr, flush=True)
+                print(f"topology {difference['number']} differs at step {difference['step']}, {difference['steady']} times: "
+                      f"{difference['what'][:1000]}", file=sys.stderr, flush=True)
             elif figures["topologies"] % PROGRESS == 0:
                 print(f"{figures['topologies']} played", file=sys.stderr, flush=True)
     found.sort(key=lambda one: one["number"])

@@ -534,14 +534,16 @@ class Maker:
         if not self.queues:
             return
         at = self.at()
+        queue = self.one(self.queues)
+        offset = self.one([["S", "first"], ["S", "next"], ["I", 0], ["l", 1], ["l", 3], ["I", 7], ["l", 100], None])
+        if offset in (["S", "next"], None):  # what is next is certain once the last one is confirmed
+            marker = {"with": {"exchange": "", "routing_key": queue}, "properties": {}, "body": "marker"}
+            self.add("confirm.select", {"link": 1, "channel": SINKS}, **{"with": {}})
+            self.add("basic.publish", {"link": 1, "channel": SINKS}, moves=True, messages=[marker])
         self.add("basic.qos", at, **{"with": {"prefetch_count": 1000}})
         self.symbols += 1
         tag = f"t{self.symbols}"
-        arguments = []
-        if self.chance(0.9):
-            arguments.append(["x-stream-offset", self.one([["S", "first"], ["S", "next"], ["I", 0], ["l", 1], ["l", 3],
-                                                           ["I", 7], ["l", 100]])])
-        queue = self.one(self.queues)
+        arguments = [["x-stream-offset", offset]] if offset else []
         self.add("basic.consume", at, moves=True, **{"with": {"queue": queue, "consumer_tag": tag, "arguments": arguments}})
         self.tags.append((at, tag, queue))
         self.takers.append(at)
