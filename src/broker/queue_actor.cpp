@@ -196,8 +196,8 @@ private:
     if (auto* who = find(key.first, key.second)) {
       const auto last = queue_.stop(who->id);
       forget_if_spent(key);
-      turn();
       after_leave(last);
+      turn();
     }
     return {what.key};
   }
@@ -208,9 +208,9 @@ private:
       return;
     const auto last = queue_.release(found->second.id, done_);
     forget(found);
+    after_leave(last);
     if (!more)
       turn();
-    after_leave(last);
   }
 
   caf::result<got> on_get(const get& what) {
@@ -349,6 +349,8 @@ private:
 
   /// Something has changed but no message came in: what came back may be too much, the head too old to be handed out.
   void turn() {
+    if (unused_) // what came back with the last consumer goes with the queue, not to the dead letters (RabbitMQ)
+      return;
     if (!queue_.how().counts_deliveries) // a quorum queue hands out first (RabbitMQ)
       paging([&] { queue_.trim(done_); });
     pump(now());
@@ -472,6 +474,8 @@ private:
 
   void on_expiry() {
     expiry_armed_ = {};
+    if (unused_)
+      return;
     expire(now());
     after_change();
   }

@@ -23,6 +23,7 @@ from servers import ROOT, start_node, start_rabbitmq
 from side import Side
 
 REPEATS = 2
+PROGRESS = 500  # topologies per line on standard error
 
 
 def play(script, sides):
@@ -35,26 +36,33 @@ def play(script, sides):
     return None, player
 
 
-def work(job):
-    seed, first, every, last, ports, names = job
-    sides = [Side(name, port) for name, port in zip(names, ports)]
-    figures, found = collections.Counter(), []
-    for number in range(first, last, every):
-        script = generate(seed, number)
-        difference, player = play(script, sides)
-        figures.update(topologies=1, steps=player.steps, skipped=player.skipped)
-        figures[script["theme"]] += 1
-        if difference:
-            steady = 1
-            for _ in range(REPEATS):
-                again, _ = play(script, sides)
-                steady += again is not None
-            found.append({"number": number, "step": difference.step, "what": difference.what, "steady": steady,
-                          "theme": script["theme"]})
-    figures["deliveries"] = sides[0].deliveries
-    for side in sides:
-        side.hang_up_all()
-    return figures, found
+class Worker:
+    """A process of the pool: its own connections to both servers."""
+
+    def __init__(self, seed, ports, names):
+        self.seed, self.sides = seed, [Side(name, port) for name, port in zip(names, ports)]
+
+    def compare(self, number):
+        """Figures of one topology, and what differs or None."""
+        script = generate(self.seed, number)
+        before = self.sides[0].deliveries
+        difference, player = play(script, self.sides)
+        figures = {"topologies": 1, "steps": player.steps, "skipped": player.skipped, script["theme"]: 1,
+                   "deliveries": self.sides[0].deliveries - before}
+        if not difference:
+            return figures, None
+        steady = 1 + sum(play(script, self.sides)[0] is not None for _ in range(REPEATS))
+        return figures, {"number": number, "step": difference.step, "what": difference.what, "steady": steady,
+                         "theme": script["theme"]}
+
+
+def begin_work(*how):
+    global worker
+    worker = Worker(*how)
+
+
+def work(number):
+    return worker.compare(number)
 
 
 def text_of(step):
@@ -124,12 +132,16 @@ def run(how, names, ports, folder):
         return 1 if found else 0
 
     began = time.monotonic()
-    jobs = [(how.seed, first, how.workers, how.topologies, ports, names) for first in range(how.workers)]
     figures, found = collections.Counter(), []
-    with multiprocessing.Pool(how.workers) as pool:
-        for each, differences in pool.imap_unordered(work, jobs):
+    with multiprocessing.Pool(how.workers, begin_work, (how.seed, ports, names)) as pool:
+        for each, difference in pool.imap_unordered(work, range(how.topologies)):
             figures.update(each)
-            found += differences
+            if difference:
+                found.append(difference)
+                print(f"topology {difference['number']} differs at step {difference['step']}, {difference['steady']} times: "
+                      f"{difference['what'][:1000]}", file=sys.stderr, flush=True)
+            elif figures["topologies"] % PROGRESS == 0:
+                print(f"{figures['topologies']} played", file=sys.stderr, flush=True)
     found.sort(key=lambda one: one["number"])
     noise = []
     if found and not how.noise and not how.ports:

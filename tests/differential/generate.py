@@ -27,6 +27,7 @@ THEMES = {
 WEIGHTS = {"quorum": 3, "streams": 4, "time to live": 5, "transactions": 7, "replies": 5, "priorities": 7}
 NO_WAIT = {"queue.declare", "queue.bind", "queue.purge", "queue.delete", "exchange.declare", "exchange.delete",
            "exchange.bind", "exchange.unbind", "basic.consume", "basic.cancel", "confirm.select"}
+CHANGES = {"bind", "unbind", "topology", "cancel", "close", "hang up", "error"}  # may change routes
 SHORT_TTL_MS = 3
 NEVER_MS = 3_600_000
 WORDS = ["a", "b", "c", "a.b", "a.b.c", "b.c", "a.a", "", "x"]
@@ -109,6 +110,8 @@ class Maker:
             self.consume()
         for _ in range(self.dice.randint(12, 30)):
             kind = self.dice.choices(list(kinds), kinds.values())[0]
+            if kind in CHANGES:
+                self.end_transactions()
             getattr(self, kind.replace(" ", "_"))()
         for queue in self.dice.sample(sorted(self.queues), min(2, len(self.queues))):
             self.delete_queue(queue)
@@ -531,14 +534,16 @@ class Maker:
         if not self.queues:
             return
         at = self.at()
+        queue = self.one(self.queues)
+        offset = self.one([["S", "first"], ["S", "next"], ["I", 0], ["l", 1], ["l", 3], ["I", 7], ["l", 100], None])
+        if offset in (["S", "next"], None):  # what is next is certain once the last one is confirmed
+            marker = {"with": {"exchange": "", "routing_key": queue}, "properties": {}, "body": "marker"}
+            self.add("confirm.select", {"link": 1, "channel": SINKS}, **{"with": {}})
+            self.add("basic.publish", {"link": 1, "channel": SINKS}, moves=True, messages=[marker])
         self.add("basic.qos", at, **{"with": {"prefetch_count": 1000}})
         self.symbols += 1
         tag = f"t{self.symbols}"
-        arguments = []
-        if self.chance(0.9):
-            arguments.append(["x-stream-offset", self.one([["S", "first"], ["S", "next"], ["I", 0], ["l", 1], ["l", 3],
-                                                           ["I", 7], ["l", 100]])])
-        queue = self.one(self.queues)
+        arguments = [["x-stream-offset", offset]] if offset else []
         self.add("basic.consume", at, moves=True, **{"with": {"queue": queue, "consumer_tag": tag, "arguments": arguments}})
         self.tags.append((at, tag, queue))
         self.takers.append(at)
@@ -546,13 +551,14 @@ class Maker:
     def stream_error(self):
         if not self.queues:
             return
+        if self.chance(0.2):
+            return self.add("settle", self.one(self.takers or [self.at()]), moves=True, how=self.one(["basic.nack", "basic.reject"]),
+                            pick=self.dice.random(), multiple=False, requeue=self.chance(0.5))
         queue = self.one(self.queues)
         do, how = self.one([
             ("basic.get", {"queue": queue}), ("queue.purge", {"queue": queue}),
             ("basic.consume", {"queue": queue, "consumer_tag": "e", "no_ack": True}),
             ("basic.consume", {"queue": queue, "consumer_tag": "e"}),
-            ("basic.nack", {"delivery_tag": 1, "requeue": True}),
-            ("basic.reject", {"delivery_tag": 1}),
             ("queue.declare", {"queue": self.prefix + "bad", "arguments": [["x-queue-type", ["S", "stream"]]]}),
             ("queue.declare", {"queue": self.prefix + "bad", "durable": True, "exclusive": True,
                                "arguments": [["x-queue-type", ["S", "stream"]]]}),
@@ -575,6 +581,14 @@ class Maker:
         self.add(do, at, moves=True)
         if do == "tx.select" or tuple(at.values()) in self.transacts:
             self.transacts[tuple(at.values())] = None
+
+    def end_transactions(self):
+        """What they hold is routed at their end here, in RabbitMQ when it is published (docs/amqp.md): nothing that changes
+        routes comes between."""
+        for (link, channel), held in list(self.transacts.items()):
+            if held:
+                self.add("tx.commit", {"link": link, "channel": channel}, moves=True)
+                self.transacts[link, channel] = None
 
     def transact(self, at, what):
         """Where a prefetch counts, the acknowledgements of a commit may overtake its publishes and rejections in RabbitMQ's
@@ -689,19 +703,23 @@ class Maker:
             ("properties", {"reply_to": "amq.rabbitmq.reply-to"}),
         ]
         do, how = self.one(choices)
+        at = self.at()
+        if do in ("channel.open", "channel.flow", "basic.qos", "basic.recover") or how.get("immediate") or how.get(
+                "type") in ("nope", "", "x y"):
+            self.close_others(at)  # the connection ends
         if do == "publish":
             message = {"with": how, "properties": {}, "body": "bad"}
-            self.add("basic.publish", moves=True, messages=[message])
+            self.add("basic.publish", at, moves=True, messages=[message])
         elif do == "properties":
             message = {"with": {"exchange": "", "routing_key": queue, "mandatory": self.chance(0.3)}, "properties": how,
                        "body": "bad"}
-            self.add("basic.publish", moves=True, messages=[message])
+            self.add("basic.publish", at, moves=True, messages=[message])
         else:
             if do == "queue.declare" and how["queue"].endswith("bad") and how["queue"] not in self.every_queue:
                 self.every_queue.append(how["queue"])
             if do == "exchange.declare" and how["exchange"].endswith("bad") and how["exchange"] not in self.every_exchange:
                 self.every_exchange.append(how["exchange"])
-            self.add(do, moves=True, **{"with": how})
+            self.add(do, at, moves=True, **{"with": how})
 
 
 BAD_ARGUMENTS = [

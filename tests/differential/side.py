@@ -95,8 +95,8 @@ class Link:
                     "reply_code", "reply_text", "class_id", "method_id")])]
             return
         at = self.channels.get(number)
-        if at is None:
-            return
+        if at is None or not at.opened and method != "channel.open-ok":
+            return  # the last words of one that was closed
         if method == "basic.deliver":
             tag = side.symbol(arguments["consumer_tag"])
             at.streams.setdefault(tag, []).append(side.content(arguments))

@@ -90,6 +90,29 @@ def test_rejected_messages_go_round_by_dead_letter_and_count_up(channel):
     take(channel, "work")
 
 
+def test_what_the_last_consumer_of_an_auto_delete_queue_had_goes_with_the_queue(channel, connect):
+    declare(channel, "grave")
+    reader = connect().channel()
+    reader.queue_declare("brief", auto_delete=True, arguments={
+        "x-message-ttl": 0, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "grave"})
+    got = []
+    reader.basic_consume("brief", lambda *delivery: got.append(delivery[3]))
+    put(channel, "brief", "a")
+    reader.connection.process_data_events(1)
+    assert got == [b"a"]
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker):  # pika would cancel before it closes
+        reader.queue_declare("nobody has this", passive=True)
+
+    def is_gone():
+        try:
+            connect().channel().queue_declare("brief", passive=True)
+        except pika.exceptions.ChannelClosedByBroker as why:
+            return why.reply_code == 404
+    until("the queue to go", is_gone)
+    time.sleep(0.2)
+    assert count(channel, "grave") == 0
+
+
 def test_a_circle_that_nobody_breaks_is_cut(channel):
     declare(channel, "one", message_ttl=10, dead_letter_exchange="", dead_letter_routing_key="two")
     declare(channel, "two", message_ttl=10, dead_letter_exchange="", dead_letter_routing_key="one")
