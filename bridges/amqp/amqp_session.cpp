@@ -840,7 +840,7 @@ void session::confirm_earlier(std::uint16_t number) {
     return;
   auto& of = *channels_.at(number);
   if (const auto count = of.confirm_up_to(of.publish_number()); count > 0)
-    append_ack(out_, number, of.publish_number(), count > 1);
+    append_ack(out(), number, of.publish_number(), count > 1);
 }
 
 void session::note_commit(std::uint16_t number) { marks_.push_back({number, 0, {}, true}); }
