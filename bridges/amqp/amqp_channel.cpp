@@ -607,6 +607,9 @@ consumer* channel::find_tag(std::string_view tag) {
 }
 
 void channel::consume(const basic_consume& what) {
+  std::string queue;
+  if (!resolve_queue(what.queue, queue, basic_consume::id))
+    return;
   auto* same_tag = find_tag(what.consumer_tag);
   if (what.queue == broker::reply_to_name && (!same_tag || !same_tag->reply_name.empty()))
     return consume_replies(what);
@@ -616,9 +619,6 @@ void channel::consume(const basic_consume& what) {
   if (const auto most = session_.how().consumers_per_channel_max; most != 0 && tags_.size() >= most)
     return session_.fail(reply_code::not_allowed,
                          "reached maximum (" + std::to_string(most) + ") of consumers per channel", basic_consume::id);
-  std::string queue;
-  if (!resolve_queue(what.queue, queue, basic_consume::id))
-    return;
   if (!permit(action::read, queue_word, queue, basic_consume::id))
     return;
   std::int32_t priority = 0;

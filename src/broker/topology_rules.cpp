@@ -77,6 +77,11 @@ std::string with_type(const field_value* value) {
   return "the value '" + erlang_text(*value) + "' of type '" + std::string{value->type_name()} + "'";
 }
 
+/// Nothing and the void value are one in its text.
+std::string without_type(const field_value& value) {
+  return std::holds_alternative<std::monostate>(value.value) ? "none" : quoted(erlang_text(value));
+}
+
 bool says_classic(std::string_view argument, const field_value* value) {
   const auto* text = value ? value->as_string() : nullptr;
   return argument == "x-queue-type" && text && *text == "classic";
@@ -95,7 +100,7 @@ expected<void> check_same_argument(std::string_view name, const std::string& thi
   }
   if (untyped(*held) == untyped(*asked))
     return {};
-  return inequivalent(name, thing, quoted(erlang_text(*asked)), quoted(erlang_text(*held)));
+  return inequivalent(name, thing, without_type(*asked), without_type(*held));
 }
 
 } // namespace

@@ -141,6 +141,8 @@ const equality_row equality_rows[] = {
      "x-message-ttl' for queue 'Q' in vhost '/': received none but current is the value '1' of type 'signedint'"},
     {table({{"x-message-ttl", 1}}), table({{"x-message-ttl", 2}}),
      "x-message-ttl' for queue 'Q' in vhost '/': received '2' but current is '1'"},
+    {table({{"x-message-ttl", 0}}), table({{"x-message-ttl", std::monostate{}}}),
+     "x-message-ttl' for queue 'Q' in vhost '/': received none but current is '0'"},
     {table({{"x-overflow", "drop-head"}}), table({{"x-overflow", "reject-publish"}}),
      "x-overflow' for queue 'Q' in vhost '/': received 'reject-publish' but current is 'drop-head'"},
     {table({}), table({{"x-dead-letter-exchange", "e"}}),
