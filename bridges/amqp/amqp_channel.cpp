@@ -531,11 +531,14 @@ void channel::on_direct_reply(consumer& to, const std::vector<message_ptr>& mess
 void channel::on_ack(std::uint64_t tag, bool multiple, verdict what, method_id fault) {
   if (!transaction_)
     return settle(tag, multiple, what, fault);
-  if (!unacked_.hold(tag, multiple, static_cast<std::uint32_t>(transaction_->settles.size() + 1)))
+  auto& settles = transaction_->settles;
+  const bool more = !settles.empty() && settles.back() == what; // methods that say the same count as one (RabbitMQ)
+  const auto place = settles.size() + (more ? 0 : 1);
+  if (!unacked_.hold(tag, multiple, static_cast<std::uint32_t>(place)))
     return fail(reply_code::precondition_failed, "unknown delivery tag " + std::to_string(tag), fault);
   // Of each other one at least one delivery is held, so there are not more of these than of those.
-  if (unacked_.last_held() == transaction_->settles.size() + 1)
-    transaction_->settles.push_back(what);
+  if (!more && unacked_.last_held() == place)
+    settles.push_back(what);
 }
 
 void channel::settle(std::uint64_t tag, bool multiple, verdict what, method_id fault) {

@@ -364,14 +364,14 @@ std::vector<message_queue::dead> message_queue::take_dead() {
   return std::exchange(dead_, {});
 }
 
-/// Of those of the highest priority the one that waits longest.
+/// Of those of the highest priority the one that waits longest; a quorum queue knows no priority here (RabbitMQ).
 void message_queue::choose_single() {
   const consumer* next = nullptr;
   for (const auto& [id, who] : consumers_) {
     if (who->stopped || who->options.passive)
       continue;
-    if (!next || who->options.priority > next->options.priority ||
-        (who->options.priority == next->options.priority && id < next->id))
+    const auto priority = [&](const consumer& of) { return how_.counts_deliveries ? 0 : of.options.priority; };
+    if (!next || priority(*who) > priority(*next) || (priority(*who) == priority(*next) && id < next->id))
       next = who.get();
   }
   single_ = next ? next->id : 0;

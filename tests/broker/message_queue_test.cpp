@@ -415,6 +415,18 @@ TEST_F(a_message_queue_with_arguments, serves_one_consumer_at_a_time_and_then_th
   EXPECT_THAT(to, ElementsAre(first, first, second, second, second));
 }
 
+TEST_F(a_message_queue_with_arguments, of_type_quorum_makes_the_longest_waiting_consumer_active_whatever_its_priority) {
+  queue = message_queue{{.single_active_consumer = true, .counts_deliveries = true}};
+  const auto first = queue.add({});
+  const auto low = queue.add({.priority = -1});
+  queue.add({.priority = 5});
+  queue.stop(first);
+  put("a");
+  std::vector<message_queue::consumer_id> to;
+  queue.pump([&](message_queue::consumer_id id, auto, queued) { to.push_back(id); }, done);
+  EXPECT_THAT(to, ElementsAre(low));
+}
+
 TEST_F(a_message_queue_with_arguments, with_a_single_active_consumer_is_nobodys_alone) {
   queue = message_queue{{.single_active_consumer = true}};
   EXPECT_FALSE(queue.may_add(true));
