@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -41,6 +42,12 @@ public:
   /// may take its time.
   virtual expected<void> read_messages(queue_number queue, position from,
                                        const std::function<bool(position, message_ptr)>&) = 0;
+  /// The queue's messages at those positions (ascending, each once) of what is committed; null for one that can't be
+  /// read, which the log then reports. After an error nothing is said of those not visited.
+  virtual expected<void> fetch_messages(queue_number queue, std::span<const position> wanted,
+                                        const std::function<void(position, message_ptr)>&) = 0;
+  /// So little room is left that only what must be durable should be written.
+  virtual bool is_scarce() const { return false; }
 };
 
 } // namespace switchboard::broker

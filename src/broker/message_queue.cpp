@@ -74,7 +74,7 @@ void message_queue::admit(entry made, instant now) {
 
 bool message_queue::deep(std::size_t bytes) const noexcept {
   return resident_bytes_ > bytes && std::any_of(ready_.begin(), ready_.end(), [](const level& ready) {
-           return !ready.empty() && ready.back().message;
+           return !ready.empty() && (ready.front().message || ready.back().message);
          });
 }
 
@@ -91,17 +91,19 @@ void message_queue::page_out(std::size_t keep_bytes, std::uint64_t up_to) {
 
 std::vector<message_queue::paged> message_queue::next_page(std::size_t bytes) const {
   std::vector<paged> page;
-  for (const auto& ready : ready_) {
-    std::size_t taken = 0;
-    for (auto item = ready.begin(); item != ready.end() && !item->message && taken < bytes; ++item) {
-      page.push_back({item->at, item->spilled});
-      taken += item->footprint;
-    }
+  const auto ready = std::find_if(ready_.rbegin(), ready_.rend(),
+                                  [](const level& each) { return !each.empty() && !each.front().message; });
+  if (ready == ready_.rend())
+    return page;
+  std::size_t taken = 0;
+  for (auto item = ready->begin(); item != ready->end() && !item->message && taken < bytes; ++item) {
+    page.push_back({item->at, item->spilled});
+    taken += item->footprint;
   }
   return page;
 }
 
-void message_queue::page_in(const std::map<paged, message_ptr>& found, std::vector<position>& done) {
+void message_queue::page_in(const std::map<paged, message_ptr>& found) {
   for (auto& ready : ready_) {
     std::size_t damaged = 0;
     for (auto& item : ready) {
@@ -125,7 +127,6 @@ void message_queue::page_in(const std::map<paged, message_ptr>& found, std::vect
         --returned_count_;
       ready_bytes_ -= item->footprint;
       ready_body_bytes_ -= item->body_size;
-      forget(*item, done);
       item = ready.erase(item);
     }
   }
@@ -275,10 +276,10 @@ void message_queue::set_prefetch(consumer_id id, std::uint32_t prefetch) {
   make_wait(*found->second);
 }
 
-std::optional<std::pair<delivery_number, queued>> message_queue::get(consumer_id id, bool no_ack,
-                                                                     std::vector<position>& done) {
+std::optional<std::pair<delivery_number, queued>>
+message_queue::get(consumer_id id, bool no_ack, std::vector<position>& done, std::optional<instant> now) {
   auto found = consumers_.find(id);
-  if (found == consumers_.end() || ready_count_ == 0)
+  if (found == consumers_.end() || ready_count_ == 0 || (now && is_over(head(), *now)))
     return std::nullopt;
   if (head_is_paged_out()) {
     starved_ = true;
@@ -309,7 +310,7 @@ std::uint64_t message_queue::purge(std::vector<position>& done) {
 
 void message_queue::expire(instant now, std::vector<position>& done) {
   for (auto ready = ready_.rbegin(); ready != ready_.rend(); ++ready)
-    while (!ready->empty() && ready->front().expires != instant{} && ready->front().expires <= now) {
+    while (!ready->empty() && is_over(ready->front(), now)) {
       if (!can_leave(ready->front()))
         break;
       leave(pop(*ready), death::expired, done);
@@ -342,18 +343,24 @@ bool message_queue::is_full(std::size_t more_bytes) const noexcept {
 }
 
 void message_queue::leave(entry item, death why, std::vector<position>& done) {
-  if (how_.dead_letter_exchange)
+  if (how_.dead_letter_exchange) {
+    dead_bytes_ += item.footprint;
     dead_.push_back({std::move(item.message), item.at, why, item.priority});
-  else
+  } else {
     forget(item, done);
+  }
 }
 
-/// A dead letter needs its message.
+/// A dead letter needs its message, and not all of a deep queue at once.
 bool message_queue::can_leave(const entry& item) {
-  if (item.message || !how_.dead_letter_exchange)
+  if (!how_.dead_letter_exchange)
     return true;
-  starved_ = true;
-  return false;
+  if (dead_waiting_ || dead_bytes_ >= dead_bytes_max) {
+    dead_waiting_ = true;
+    return false;
+  }
+  starved_ = starved_ || !item.message;
+  return item.message != message_ptr{};
 }
 
 std::vector<message_queue::dead> message_queue::take_dead() {
@@ -361,6 +368,8 @@ std::vector<message_queue::dead> message_queue::take_dead() {
       std::find_if(dead_.begin(), dead_.end(), [](const dead& each) { return each.why != death::rejected; });
   std::stable_sort(dead_.begin(), others,
                    [](const dead& left, const dead& right) { return left.priority > right.priority; });
+  if (!dead_waiting_)
+    dead_bytes_ = 0;
   return std::exchange(dead_, {});
 }
 

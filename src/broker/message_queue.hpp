@@ -16,6 +16,7 @@
 // take_starved() says so once.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <compare>
 #include <cstdint>
@@ -84,10 +85,10 @@ public:
     bool spilled = false; ///< among the pages, not among the queue's own
     friend auto operator<=>(const paged&, const paged&) = default;
   };
-  /// The first ones that are missing at the head of each level, about that many bytes; empty if none is.
+  /// The first ones of the highest level whose head is missing, about that many bytes; empty if none is.
   std::vector<paged> next_page(std::size_t bytes) const;
-  /// What next_page() named. One that is not there was damaged: it is given up, its position goes to `done`.
-  void page_in(const std::map<paged, message_ptr>& found, std::vector<position>& done);
+  /// What next_page() named. One without a message was damaged: it is given up, and stays in the log as it is.
+  void page_in(const std::map<paged, message_ptr>& found);
   /// The message to go next is in the log alone.
   bool head_is_paged_out() const noexcept;
   /// Something stopped since the last call because head_is_paged_out().
@@ -116,7 +117,9 @@ public:
 
   /// The first ready message, if any, as delivery of `id` (a passive consumer); settled at once if `no_ack`, then its
   /// position goes to `done`. A quorum queue always says how often it came back.
-  std::optional<std::pair<delivery_number, queued>> get(consumer_id id, bool no_ack, std::vector<position>& done);
+  /// None either if it is over its time by `now` and can't leave yet.
+  std::optional<std::pair<delivery_number, queued>> get(consumer_id id, bool no_ack, std::vector<position>& done,
+                                                        std::optional<instant> now = {});
 
   /// Hands out all that can go: sink(consumer_id, delivery_number, queued). Positions of no-ack deliveries go to
   /// `done`. With `now`, what is over its time by then goes once it is at the head; without, what came in just now is
@@ -126,7 +129,7 @@ public:
     for (;;) {
       if (now)
         expire(*now, done);
-      if (ready_count_ == 0)
+      if (ready_count_ == 0 || (now && is_over(head(), *now)))
         return;
       auto* to = next_consumer();
       if (!to)
@@ -145,7 +148,8 @@ public:
   /// Drops all ready messages; their positions go to `done`. How many there were.
   std::uint64_t purge(std::vector<position>& done);
 
-  /// Takes expired messages off the head.
+  /// Takes expired messages off the head. It and trim() stop when there are dead letters of dead_bytes_max: nothing
+  /// more dies then until letters_gone().
   void expire(instant now, std::vector<position>& done);
   /// When expire() has something to do next.
   std::optional<instant> next_expiry() const;
@@ -162,6 +166,15 @@ public:
   /// All since the last call: what was rejected by falling priority (RabbitMQ), else in order. Only if the queue
   /// dead-letters.
   std::vector<dead> take_dead();
+
+  static constexpr std::size_t dead_bytes_max = 4u << 20;
+  /// Something waits for letters_gone().
+  bool has_dead_waiting() const noexcept { return dead_waiting_; }
+  /// What take_dead() gave is where it belongs.
+  void letters_gone() noexcept {
+    dead_bytes_ = 0;
+    dead_waiting_ = false;
+  }
 
   const queue_arguments& how() const noexcept { return how_; }
   /// A policy has changed what is asked of the queue; what a queue is from its declaration on stays (priorities, single
@@ -229,16 +242,32 @@ private:
   /// Now it is where a message that was never paged out would be.
   void unspill(entry& item);
   bool can_leave(const entry& item);
+  static bool is_over(const entry& item, instant now) noexcept {
+    return item.expires != instant{} && item.expires <= now;
+  }
 
   template <class See>
   void each_to_page_out(std::size_t keep_bytes, std::uint64_t up_to, See&& see) {
     auto left = resident_bytes_;
+    const auto offer = [&](entry& item) {
+      if (item.sequence > up_to || !item.message->hidden_keys().empty()) // which the log doesn't keep
+        return;
+      left -= item.footprint;
+      see(item);
+    };
     for (auto& ready : ready_) // the lowest priority goes last, and so out first
       for (auto item = ready.rbegin(); item != ready.rend() && item->message && left > keep_bytes; ++item)
-        if (item->sequence <= up_to) {
-          left -= item->footprint;
-          see(*item);
-        }
+        offer(*item);
+    // What came back before a tail that has gone.
+    for (auto& ready : ready_) {
+      if (left <= keep_bytes)
+        return;
+      auto item = std::find_if(ready.begin(), ready.end(), [](const entry& each) { return !each.message; });
+      if (item == ready.end())
+        continue;
+      while (item != ready.begin() && left > keep_bytes)
+        offer(*--item);
+    }
   }
   void choose_single();
   void drop_settled(consumer& who);
@@ -252,6 +281,8 @@ private:
   std::uint64_t resident_bytes_ = 0;   ///< of memory
   std::uint64_t ready_body_bytes_ = 0; ///< what x-max-length-bytes counts
   std::vector<dead> dead_;
+  std::size_t dead_bytes_ = 0;
+  bool dead_waiting_ = false;
   std::vector<position> unspilled_;
   bool starved_ = false;
   consumer_id single_ = 0; ///< the active one, if only one may be; 0: none

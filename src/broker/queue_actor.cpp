@@ -20,9 +20,10 @@ struct flush_deletions {}; ///< write what was settled since the last one
 struct expiry_tick {       ///< a message's time to live may be over, or there are dead letters to send
   std::chrono::steady_clock::time_point armed; ///< which arming this is; a later one makes it void
 };
-struct routes_tick {}; ///< look whether the broker has its routes by now
-struct unused_tick {}; ///< look whether x-expires is over
-struct pages_stored {  ///< the log has all up to that one
+struct routes_tick {};    ///< look whether the broker has its routes by now
+struct unused_tick {};    ///< look whether x-expires is over
+struct letters_stored {}; ///< the log has the dead letters that others wait for
+struct pages_stored {     ///< the log has all up to that one
   std::uint64_t up_to = 0;
 };
 
@@ -33,6 +34,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::flush_deletions)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::expiry_tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::routes_tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::unused_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::letters_stored)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::broker::pages_stored)
 
 namespace switchboard::broker {
@@ -54,6 +56,9 @@ constexpr auto delay_max = 10s;
 /// Of the head of a deep queue, what is read at once; and what each queue may keep when memory is scarce.
 constexpr std::size_t page_bytes = 1u << 20;
 constexpr std::size_t scarce_bytes_max = 4u << 20;
+
+/// Deletions of one transaction: a purge of millions must not keep confirms waiting.
+constexpr std::size_t deletions_max = 10'000;
 
 class queue_actor final : public pinned_actor {
 public:
@@ -95,6 +100,12 @@ public:
           queue_.page_out(bytes_kept(), what.up_to);
           after_change();
         },
+        [this](letters_stored) {
+          burying_ = false;
+          queue_.letters_gone();
+          expire(now());
+          turn();
+        },
         [this](flush_deletions) { write_deletions(); },
         [this](trickle_tick) { on_trickle(); },
         [this](const change_arguments& what) { on_change(what); },
@@ -103,10 +114,7 @@ public:
   }
 
   /// What was settled last is not forgotten, however the queue ends.
-  void on_exit() override {
-    if (!done_.empty())
-      write_deletions();
-  }
+  void on_exit() override { write_all_deletions(); }
 
 private:
   struct peer {
@@ -204,8 +212,11 @@ private:
 
   void on_release(caf::actor_id actor, consumer_key key, bool more = false) {
     auto found = peers_.find({actor, key});
-    if (found == peers_.end())
+    if (found == peers_.end()) {
+      if (!more) // the last of several: what the others gave back goes on
+        turn();
       return;
+    }
     const auto last = queue_.release(found->second.id, done_);
     forget(found);
     after_leave(last);
@@ -226,7 +237,7 @@ private:
       who = &add_peer(what.consumer, what.key, {false, false, 0, 0, /*passive*/ true});
     got answer;
     std::optional<std::pair<delivery_number, queued>> item;
-    paging([&] { item = queue_.get(who->id, what.no_ack, done_); });
+    paging([&] { item = queue_.get(who->id, what.no_ack, done_, now()); });
     if (item) {
       answer.empty = false;
       answer.number = item->first;
@@ -261,8 +272,7 @@ private:
     let_in(held_.size());
     while (!peers_.empty())
       forget(peers_.begin());
-    if (!done_.empty())
-      write_deletions();
+    write_all_deletions();
     queue_ = {};
     if (spilled_ && !stopping)
       forget_pages();
@@ -296,6 +306,7 @@ private:
         [](routes_tick) {},
         [](unused_tick) {},
         [](flush_deletions) {},
+        [](letters_stored) {},
         [](pages_stored) {},
         [](trickle_tick) {},
         [](const change_arguments&) {},
@@ -400,16 +411,13 @@ private:
 
   // -- deep queues --------------------------------------------------------------------------------------------------
 
-  /// What of the ready messages may be in memory: less if all queues together take much.
-  std::size_t bytes_max() const {
-    const bool scarce = message::resident_bytes() > static_cast<std::int64_t>(setup_.bounds.memory_bytes_max / 2);
-    return scarce ? std::min(setup_.bounds.resident_bytes_max, scarce_bytes_max) : setup_.bounds.resident_bytes_max;
-  }
+  std::size_t bytes_max() const { return resident_bytes_max(setup_.bounds); }
   /// Down to which messages go, so that they go many at a time.
   std::size_t bytes_kept() const { return bytes_max() / 2; }
 
   void page_out() {
-    if (paging_out_ || !queue_.deep(bytes_max()))
+    // Near a full log the bound of all memory has to do.
+    if (paging_out_ || !queue_.deep(bytes_max()) || setup_.log->is_scarce())
       return;
     paging_out_ = true;
     auto changes = setup_.log->begin();
@@ -438,35 +446,35 @@ private:
       operation();
   }
 
+  /// False if there is nothing to read, or the log has failed: then this is the end, and the next start finds the rest.
   bool page_in() {
     const auto wanted = queue_.next_page(page_bytes);
     std::map<message_queue::paged, message_ptr> found;
-    for (const auto& each : wanted)
-      found.emplace(each, message_ptr{});
     for (const bool spilled : {false, true}) {
-      position first = ~position{0}, last = 0;
+      std::vector<position> positions;
       for (const auto& each : wanted)
-        if (each.spilled == spilled) {
-          first = std::min(first, each.at);
-          last = std::max(last, each.at);
-        }
-      if (last == 0)
+        if (each.spilled == spilled)
+          positions.push_back(each.at);
+      if (positions.empty())
         continue;
-      const auto from = spilled ? pages_of(setup_.number) : setup_.number;
-      // What can't be read stays null and is given up.
-      static_cast<void>(setup_.log->read_messages(from, first, [&](position at, message_ptr what) {
-        if (const auto place = found.find({at, spilled}); place != found.end())
-          place->second = std::move(what);
-        return at < last;
-      }));
+      std::sort(positions.begin(), positions.end());
+      const auto read = setup_.log->fetch_messages(spilled ? pages_of(setup_.number) : setup_.number, positions,
+                                                   [&](position at, message_ptr what) {
+                                                     found[{at, spilled}] = std::move(what);
+                                                   });
+      if (!read) {
+        quit(to_caf(read.error()));
+        return false;
+      }
     }
-    queue_.page_in(found, done_);
+    queue_.page_in(found);
     return !wanted.empty();
   }
 
   void forget_pages() {
     auto changes = setup_.log->begin();
     changes->delete_queue_messages(pages_of(setup_.number));
+    changes->delete_message(page_list, setup_.number);
     setup_.log->commit(std::move(changes), {});
   }
 
@@ -483,7 +491,7 @@ private:
   void await_expiry() {
     const auto next = queue_.next_expiry();
     const bool armed = expiry_armed_ != message_queue::instant{};
-    if (!next || (armed && expiry_armed_ <= *next))
+    if (!next || (armed && expiry_armed_ <= *next) || queue_.has_dead_waiting())
       return;
     const auto at = now();
     const auto delay = std::clamp<std::chrono::steady_clock::duration>(*next - at, 0ms, delay_max);
@@ -506,8 +514,12 @@ private:
       return;
     }
     const auto& how = queue_.how();
-    if (!how.dead_letter_exchange) // a policy took it away while the broker started
-      return waiting_dead_.clear();
+    if (!how.dead_letter_exchange) { // a policy took it away while the broker started
+      for (const auto& each : std::exchange(waiting_dead_, {}))
+        if (each.at)
+          done_.push_back(each.at);
+      return queue_.letters_gone();
+    }
     auto changes = setup_.log->begin();
     publisher out{owner};
     out.begin();
@@ -526,8 +538,13 @@ private:
       changes->delete_message(setup_.number, each.at);
     }
     auto letters = out.take();
-    if (durable || letters.durable())
+    if (queue_.has_dead_waiting() && !burying_) { // the rest goes on when the log has these
+      burying_ = true;
+      setup_.log->commit(std::move(changes),
+                         [self = caf::actor_cast<caf::actor>(this)] { caf::anon_send(self, letters_stored{}); });
+    } else if (durable || letters.durable()) {
       setup_.log->commit(std::move(changes), {});
+    }
     letters.send();
   }
 
@@ -554,15 +571,29 @@ private:
   void write_deletions() {
     flushing_ = false;
     const auto unspilled = queue_.take_unspilled();
-    if (done_.empty() && unspilled.empty())
+    unspilled_.insert(unspilled_.end(), unspilled.begin(), unspilled.end());
+    if (done_.empty() && unspilled_.empty())
       return; // written early, at the end
     auto changes = setup_.log->begin();
-    for (auto at : done_)
-      changes->delete_message(setup_.number, at);
-    for (auto at : unspilled)
-      changes->delete_message(pages_of(setup_.number), at);
-    done_.clear();
-    setup_.log->commit(std::move(changes), {});
+    const auto write = [&](queue_number queue, std::vector<position>& gone) {
+      const auto left = gone.size() - std::min(gone.size(), deletions_max);
+      for (auto i = left; i < gone.size(); ++i)
+        changes->delete_message(queue, gone[i]);
+      gone.resize(left);
+    };
+    write(setup_.number, done_);
+    write(pages_of(setup_.number), unspilled_);
+    flushing_ = !done_.empty() || !unspilled_.empty();
+    std::function<void()> go_on;
+    if (flushing_)
+      go_on = [self = caf::actor_cast<caf::actor>(this)] { caf::anon_send(self, flush_deletions{}); };
+    setup_.log->commit(std::move(changes), std::move(go_on));
+  }
+
+  void write_all_deletions() {
+    do {
+      write_deletions();
+    } while (!done_.empty() || !unspilled_.empty());
   }
 
   void after_leave(bool last) {
@@ -625,6 +656,7 @@ private:
   std::unordered_map<message_queue::consumer_id, peer*> by_id_;
   std::vector<peer*> filled_;
   std::vector<position> done_;
+  std::vector<position> unspilled_; ///< the same among the pages
   std::deque<held> held_;
   std::vector<message_queue::dead> waiting_dead_;
   message_queue::instant expiry_armed_{}; ///< when the tick comes; zero: none is on its way
@@ -632,6 +664,7 @@ private:
   message_queue::instant last_used_ = now();
   bool unused_ = false; ///< it goes: auto-delete and the last consumer went, or x-expires
   bool flushing_ = false;
+  bool burying_ = false; ///< letters_stored is on its way
   bool paging_out_ = false;
   bool spilled_ = false; ///< there are pages of ours
   bool trickling_ = false;
@@ -639,6 +672,11 @@ private:
 };
 
 } // namespace
+
+std::size_t resident_bytes_max(const limits& bounds) noexcept {
+  const bool scarce = message::resident_bytes() > static_cast<std::int64_t>(bounds.memory_bytes_max / 2);
+  return scarce ? std::min(bounds.resident_bytes_max, scarce_bytes_max) : bounds.resident_bytes_max;
+}
 
 expected<void> drop_pages(durable_log& log) {
   std::vector<position> left;

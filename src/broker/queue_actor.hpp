@@ -25,6 +25,8 @@ struct wake_queue {
 /// Under pages_of(queue), by position; under page_list stands, by queue number, who has any.
 inline constexpr queue_number page_list = queue_number{1} << 63;
 constexpr queue_number pages_of(queue_number queue) { return page_list | queue; }
+/// What of one queue's ready messages may be in memory now: less if all messages together take much.
+std::size_t resident_bytes_max(const limits& bounds) noexcept;
 /// What an earlier life of the node left there goes. Before any queue starts.
 expected<void> drop_pages(durable_log& log);
 

@@ -115,12 +115,11 @@ private:
         std::exchange(setup_.records, {}),
         [&](const queue_spec& spec, queue_number number) {
           message_queue queue{read_queue_arguments(topology_.effective_arguments(spec))};
-          const auto most = setup_.bounds.resident_bytes_max;
           if (!is_stream(spec.arguments)) // which reads for itself
             each_stored(spec.name, number, [&](queued item) {
               // A time to live begins anew with the node: the log does not say when a message came.
               queue.restore(std::move(item), std::chrono::steady_clock::now());
-              if (queue.deep(most))
+              if (const auto most = resident_bytes_max(setup_.bounds); queue.deep(most))
                 queue.page_out(most / 2, queue.last_sequence());
             });
           return start_queue(spec, number, std::move(queue));

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "runtime/log.hpp"
+
 namespace switchboard::runtime {
 
 void transaction_view::put_message(broker::queue_number queue, broker::position at, const message_ptr& message) {
@@ -66,6 +68,20 @@ public:
                                const std::function<bool(broker::position, message_ptr)>& visit) override {
     return store_->each_message(
         queue, from, [&](store::stored_message&& found) { return visit(found.at, std::move(found.message)); });
+  }
+
+  expected<void> fetch_messages(broker::queue_number queue, std::span<const broker::position> wanted,
+                                const std::function<void(broker::position, message_ptr)>& visit) override {
+    return store_->fetch_messages(queue, wanted, [&](store::stored_message&& found) {
+      if (!found.message)
+        log::failure("message_damaged", {{"queue_number", queue}, {"position", found.at}});
+      visit(found.at, std::move(found.message));
+    });
+  }
+
+  bool is_scarce() const override {
+    const auto now = store_->stats();
+    return now.map_bytes_used > now.map_bytes_max / 5 * 4;
   }
 
 private:

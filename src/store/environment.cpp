@@ -120,6 +120,21 @@ public:
     return walk(table::messages, queue_prefix(queue), message_key(queue, from), plain(decode_message), visit);
   }
 
+  expected<void> fetch_messages(queue_number queue, std::span<const position> wanted,
+                                const std::function<void(stored_message&&)>& visit) override {
+    // Nobody changes a record, so what LMDB has is right, whatever the log holds besides.
+    std::vector<position> absent, gone;
+    if (auto read = fetch(queue, wanted, visit, absent); !read || absent.empty())
+      return read;
+    if (auto settled = writer_->settle(table::messages); !settled)
+      return settled;
+    if (auto read = fetch(queue, absent, visit, gone); !read)
+      return read;
+    for (const auto at : gone)
+      visit({queue, at, {}});
+    return {};
+  }
+
   expected<std::optional<entity_record>> find_entity(std::string_view type, std::string_view id) override {
     if (auto recent = writer_->recent().find_entity(type, id))
       return std::move(*recent);
@@ -159,6 +174,22 @@ private:
     if (of.is_low())
       writer_->nudge();
     return first;
+  }
+
+  expected<void> fetch(queue_number queue, std::span<const position> wanted,
+                       const std::function<void(stored_message&&)>& visit, std::vector<position>& absent) {
+    read_txn txn{*files_};
+    read_cursor cursor{txn, table::messages};
+    for (const auto at : wanted) {
+      const auto key = message_key(queue, at);
+      if (cursor.seek(key) && cursor.key() == key.view())
+        visit(decode_message(key, cursor.value()).value_or(stored_message{queue, at, {}}));
+      else if (txn.code() != 0)
+        return to_error(txn.code(), *files_);
+      else
+        absent.push_back(at);
+    }
+    return {};
   }
 
   template <class Record, class Read>

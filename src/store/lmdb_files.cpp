@@ -238,17 +238,19 @@ lmdb_files::~lmdb_files() {
 }
 
 void lmdb_files::touched(std::uintptr_t lowest, std::uintptr_t highest, std::size_t bytes) {
-  const std::lock_guard hold{mutex_};
-  lowest_ = std::min(lowest_, lowest);
-  highest_ = std::max(highest_, highest);
-  touched_ += bytes;
-  if (touched_ < touched_bytes_max)
-    return;
-  touched_ = 0;
+  {
+    const std::lock_guard hold{mutex_};
+    lowest = lowest_ = std::min(lowest_, lowest);
+    highest = highest_ = std::max(highest_, highest);
+    touched_ += bytes;
+    if (touched_ < touched_bytes_max)
+      return;
+    touched_ = 0;
+  }
   // All of it is LMDB's map, read only and of a file: who reads there now finds it again.
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = lowest_ / page * page;
-  ::madvise(reinterpret_cast<void*>(begin), highest_ - begin, MADV_DONTNEED);
+  const auto begin = lowest / page * page;
+  ::madvise(reinterpret_cast<void*>(begin), highest - begin, MADV_DONTNEED);
 }
 
 MDB_txn* lmdb_files::take_reader() {

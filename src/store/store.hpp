@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -205,6 +206,10 @@ public:
   virtual expected<void> each_topology(const std::function<bool(std::string_view key, std::string_view bytes)>&) = 0;
   virtual expected<void> each_message(queue_number queue, position from,
                                       const std::function<bool(stored_message&&)>&) = 0;
+  /// The messages at those positions: ascending, each once. No message: there is none, or it fails its check. After an
+  /// error nothing is said of those not visited. Waits only for what stands in the log alone.
+  virtual expected<void> fetch_messages(queue_number queue, std::span<const position> wanted,
+                                        const std::function<void(stored_message&&)>&) = 0;
   virtual expected<std::optional<entity_record>> find_entity(std::string_view type, std::string_view id) = 0;
   /// All entities of a type, newest first (by `created`, then id).
   virtual expected<void> each_entity(std::string_view type, const std::function<bool(entity_record&&)>&) = 0;

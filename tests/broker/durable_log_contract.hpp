@@ -134,6 +134,28 @@ TYPED_TEST_P(durable_log_contract, reads_a_queue_from_a_position_until_told_to_s
   EXPECT_LT(this->log->take_positions(1), high);
 }
 
+TYPED_TEST_P(durable_log_contract, fetches_messages_by_position_and_says_which_are_not_there) {
+  const auto queue = this->log->next_queue_number();
+  const auto first = this->log->take_positions(10);
+  this->commit([&](broker::durable_transaction& changes) {
+    for (auto at = first; at < first + 10; ++at)
+      changes.put_message(queue, at, this->text(std::to_string(at)));
+    changes.put_message(queue + 1, first, this->text("another queue's"));
+  });
+  this->commit([&](broker::durable_transaction& changes) { changes.delete_message(queue, first + 4); });
+  const std::vector<broker::position> wanted{first + 1, first + 4, first + 9};
+  for (int opened = 0; opened < 2; ++opened) {
+    std::map<broker::position, std::string> found;
+    ASSERT_TRUE(this->log->fetch_messages(queue, wanted, [&](broker::position at, message_ptr what) {
+      found[at] = what ? std::string{what->body()} : "none";
+    }));
+    EXPECT_EQ(found, (std::map<broker::position, std::string>{{first + 1, std::to_string(first + 1)},
+                                                              {first + 4, "none"},
+                                                              {first + 9, std::to_string(first + 9)}}));
+    this->reopen();
+  }
+}
+
 TYPED_TEST_P(durable_log_contract, applies_the_commits_of_a_thread_in_order) {
   const auto queue = this->log->next_queue_number();
   const auto at = this->log->take_positions(100);
@@ -223,6 +245,7 @@ TYPED_TEST_P(durable_log_contract, serves_many_threads) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(durable_log_contract, is_empty_at_first, reads_a_queue_from_a_position_until_told_to_stop,
+                            fetches_messages_by_position_and_says_which_are_not_there,
                             keeps_messages_whole_and_in_order_across_a_restart, keeps_one_message_in_several_queues,
                             applies_the_commits_of_a_thread_in_order, empties_one_queue_and_no_other,
                             keeps_replaces_and_deletes_topology, gives_numbers_out_once, serves_many_threads);

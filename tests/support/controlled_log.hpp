@@ -50,6 +50,15 @@ public:
     return {};
   }
 
+  expected<void> fetch_messages(broker::queue_number queue, std::span<const broker::position> wanted,
+                                const std::function<void(broker::position, message_ptr)>& visit) override {
+    std::map<broker::position, message_ptr> all;
+    static_cast<void>(each_message(queue, [&](broker::position at, message_ptr what) { all[at] = std::move(what); }));
+    for (const auto at : wanted)
+      visit(at, all[at]);
+    return {};
+  }
+
   expected<void> read_messages(broker::queue_number queue, broker::position from,
                                const std::function<bool(broker::position, message_ptr)>& see) override {
     const auto all = messages(queue);
