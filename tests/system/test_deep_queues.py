@@ -6,6 +6,7 @@ import pika
 import pytest
 
 from conftest import DEADLINE_S, SANITIZED, own_mib, until
+from test_management import put
 
 COUNT, SIZE = 4000, 32768  # 125 MiB
 
@@ -20,7 +21,7 @@ def count(channel):
     return channel.queue_declare("deep", passive=True).method.message_count
 
 
-def drain(node):
+def drain(node, queue="deep", total=COUNT):
     """Numbers of all messages as a consumer gets them."""
     connection = node.pika()
     channel = connection.channel()
@@ -29,12 +30,12 @@ def drain(node):
 
     def on_message(channel, method, properties, body):
         seen.append(int(body[:8]))
-        if len(seen) % 100 == 0 or len(seen) == COUNT:
+        if len(seen) % 100 == 0 or len(seen) == total:
             channel.basic_ack(method.delivery_tag, multiple=True)
 
-    channel.basic_consume("deep", on_message)
+    channel.basic_consume(queue, on_message)
     end = time.monotonic() + 3 * DEADLINE_S
-    while len(seen) < COUNT:
+    while len(seen) < total:
         assert time.monotonic() < end, f"{len(seen)} came"
         connection.process_data_events(time_limit=0.1)
     connection.close()
@@ -79,3 +80,26 @@ def test_what_was_put_away_of_transient_messages_is_gone_after_a_kill(new_node):
     node.kill()
     node.start()
     assert count(node.pika().channel()) == 0
+
+
+def test_a_deep_queue_that_dies_moves_in_order_and_needs_little_memory(new_node):
+    node = new_node("broker.resident_bytes_max=4MiB").start()
+    channel = node.pika().channel()
+    before = own_mib(node.pid)
+    channel.queue_declare("dead", durable=True)
+    channel.queue_declare("deep", durable=True)
+    fill(node, channel, delivery_mode=2)
+    node.stop()
+    node.start()
+    channel = node.pika().channel()
+    put(node, "policies/%2F/die", {"pattern": "^deep$", "definition": {
+        "max-length": 1, "dead-letter-exchange": "", "dead-letter-routing-key": "dead"}})
+    most = [0]
+
+    def moved():
+        most[0] = max(most[0], own_mib(node.pid) - before)
+        return channel.queue_declare("dead", passive=True).method.message_count == COUNT - 1
+
+    until("all but one are dead", moved, 3 * DEADLINE_S)
+    assert SANITIZED or most[0] < 100
+    assert drain(node, "dead", COUNT - 1) == list(range(COUNT - 1))
