@@ -35,7 +35,7 @@ LIBRARIES = {
 }
 # C++ headers have neither a dot nor a slash; of C and POSIX these.
 SYSTEM = re.compile(r"[a-z0-9_]+$|(sys|netinet|arpa|net|linux)/[a-z0-9_]+\.h$|"
-                    r"(aio|dirent|dlfcn|elf|endian|errno|fcntl|limits|link|netdb|poll|pthread|pwd|sched|signal|spawn|stddef|"
+                    r"(aio|dirent|dlfcn|elf|endian|errno|fcntl|limits|link|malloc|netdb|poll|pthread|pwd|sched|signal|spawn|stddef|"
                     r"stdint|stdio|stdlib|string|time|unistd)\.h$")
 
 NOTHING, EVERYTHING = frozenset(), None
