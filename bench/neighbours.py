@@ -11,6 +11,7 @@ never_acks          256-byte messages for a consumer that reads all and acknowle
 Printed: the medians of the windows' p99 and the ratio with/without, once per kind; growth of the node's memory."""
 
 import json
+import multiprocessing
 import statistics
 import threading
 import time
@@ -154,6 +155,27 @@ class NeverAcks(Bad):
         self.run(read)
 
 
+class Apart:
+    """A bad neighbour in a process of its own: beside the one that measures it would hold that one's interpreter up."""
+
+    def __init__(self, kind, port):
+        self.ready, self.over = multiprocessing.Event(), multiprocessing.Event()
+        self.process = multiprocessing.Process(target=self.be, args=(kind, port), daemon=True)
+        self.process.start()
+        self.ready.wait(30)
+
+    def be(self, kind, port):
+        bad = kind(port)
+        bad.begin()
+        self.ready.set()
+        self.over.wait()
+        bad.end()
+
+    def end(self):
+        self.over.set()
+        self.process.join(30)
+
+
 def main():
     asked = arguments(__doc__)
     asked.add_argument("--pairs", type=int, default=8)
@@ -170,8 +192,7 @@ def main():
             before, without, beside, most = rss_bytes(pid), [], [], 0
             for _ in range(how.pairs):
                 without.append(pace.window(how.seconds))
-                bad = kind(port)
-                bad.begin()
+                bad = Apart(kind, port)
                 time.sleep(0.5)  # its buffers fill up: what counts is the state that lasts
                 beside.append(pace.window(how.seconds))
                 most = max(most, rss_bytes(pid))
