@@ -69,8 +69,11 @@ public:
           ++card_->handled;
           try {
             route(asked.call);
-          } catch (const std::exception& trouble) { // of a JSON body that isn't what its path wants
-            asked.call->bad(trouble.what());
+          } catch (const std::exception& trouble) {       // of a JSON body that isn't what its path wants
+            const std::string_view text = trouble.what(); // "[json.exception.type_error.302] type must be …"
+            const auto begin = text.find("] ");
+            asked.call->bad("a field is missing or of the wrong type: " +
+                            std::string{text.substr(begin == text.npos ? 0 : begin + 2)});
           }
         },
         [this](const broker::enqueued& what) { published_step(what.token); },
@@ -933,6 +936,8 @@ private:
     }
     if (path.size() == 3 && path[2] == "channels" && call->is("GET"))
       return show_channels(call, [name = path[1]](const runtime::connection_facts& in) { return in.vhost == name; });
+    if (path.size() != 3)
+      return path.size() == 2 ? call->no_method() : call->not_found();
     if (!call->administers())
       return call->refused("Not administrator user");
     auto shown = ordered_json::array();

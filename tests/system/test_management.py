@@ -420,3 +420,27 @@ def test_rabbitmqadmin(node):
     admin("delete", "permission", "vhost=v", "user=u")
     admin("delete", "user", "name=u")
     admin("delete", "vhost", "name=v")
+
+
+ROOTS = ("bindings", "channels", "connections", "consumers", "definitions", "exchanges", "global-parameters", "nodes", "nothing",
+         "operator-policies", "overview", "parameters", "permissions", "policies", "queues", "topic-permissions", "user-limits",
+         "users", "vhost-limits", "vhosts", "whoami", "aliveness-test")
+
+
+def test_every_method_on_every_path_is_answered(new_node):
+    node = new_node().start()
+    put(node, "queues/%2F/guest", {})
+    for root in ROOTS:
+        for rest in ("", "/%2F", "/guest", "/nothing", "/%2F/guest", "/%2F/nothing", "/%2F/e/guest", "/%2F/guest/guest/x",
+                     "/%2F/e/amq.direct/q/guest", "/%2F/e/amq.direct/q/guest/x"):
+            for method, body in (("POST", {}), ("PATCH", {}), ("HEAD", None), ("OPTIONS", None), ("GET", None), ("PUT", 5),
+                                 ("PUT", {"name": 5, "password": 5, "pattern": 5, "configure": 5, "value": "x"})):
+                try:
+                    status, _ = api(node, method, root + rest, body)
+                except json.JSONDecodeError:
+                    status = 200  # a page that is no JSON
+                assert 200 <= status < 500, (method, root + rest, body, status)
+    assert api(node, "GET", "overview")[0] == 200
+    status, answer = api(node, "PUT", "users/anna", {"password": 5, "tags": ""})
+    assert (status, answer["error"]) == (400, "bad_request")
+    assert answer["reason"] == "a field is missing or of the wrong type: type must be string, but is number"
