@@ -620,10 +620,16 @@ void session::on_start_ok(const connection_start_ok& what) {
     runtime::log::info("amqp_refused", {{"peer", peer_}, {"reason", "unknown mechanism"}});
     return cut();
   }
-  // One answer for all that may be wrong.
-  const bool from_here = given && (loopback_peer_ || given->user != how_.loopback_user);
-  if (!from_here || !node_.vhosts->access().rules()->authenticate(given->user, given->password))
-    return refuse_login(what.mechanism);
+  // The client gets one answer for all that may be wrong; the log says which.
+  if (!given)
+    return refuse_login(what.mechanism, "", given.error().what);
+  if (!loopback_peer_ && given->user == how_.loopback_user)
+    return refuse_login(what.mechanism, given->user, "this user logs in from loopback only");
+  const auto rules = node_.vhosts->access().rules();
+  if (!rules->find_user(given->user)) // and unnamed: it may be a password in the wrong field
+    return refuse_login(what.mechanism, "", "no such user");
+  if (!rules->authenticate(given->user, given->password))
+    return refuse_login(what.mechanism, given->user, "wrong password");
   logged_in(given->user, what.mechanism);
 }
 
@@ -631,7 +637,7 @@ void session::on_start_ok(const connection_start_ok& what) {
 void session::login_by_certificate() {
   const auto name = tls_->certificate_user();
   if (name.empty() || !node_.vhosts->access().rules()->find_user(name))
-    return refuse_login("EXTERNAL");
+    return refuse_login("EXTERNAL", name, "no such user");
   logged_in(name, "EXTERNAL");
 }
 
@@ -642,9 +648,10 @@ void session::logged_in(std::string user, std::string_view mechanism) {
   phase_ = phase::tune;
 }
 
-void session::refuse_login(std::string_view mechanism) {
+void session::refuse_login(std::string_view mechanism, std::string_view user, std::string_view reason) {
   node_.metrics.connections_refused.Add({{"bridge", "amqp"}, {"reason", "login"}}).Increment();
-  runtime::log::warning("amqp_login_refused", {{"peer", peer_}, {"mechanism", mechanism}});
+  runtime::log::warning("amqp_login_refused",
+                        {{"peer", peer_}, {"mechanism", mechanism}, {"user", user.substr(0, 255)}, {"reason", reason}});
   if (!close_notify_)
     return cut();
   append_connection_close(out(), reply_code::access_refused,

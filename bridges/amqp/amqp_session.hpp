@@ -178,7 +178,7 @@ private:
   void send_start();
   void login_by_certificate();
   void logged_in(std::string user, std::string_view mechanism);
-  void refuse_login(std::string_view mechanism);
+  void refuse_login(std::string_view mechanism, std::string_view user, std::string_view reason);
   bool enter_list();
   std::optional<std::uint64_t> channels_max() const;
   void open_channel(std::uint16_t number, method_id fault);

@@ -99,6 +99,7 @@ void management_call::fail(const switchboard::error& why) const {
   case errc::precondition_failed:
   case errc::resource_locked:
   case errc::too_large:
+  case errc::not_implemented:
     return bad(why.what);
   default:
     return error(500, "internal_error", why.what);

@@ -20,7 +20,10 @@ struct management_call {
   std::shared_ptr<const broker::access_rules> rules; ///< of the moment the request came
   application::reply done;                           ///< from any thread, once
 
-  bool is(std::string_view method) const noexcept { return what.method == method; }
+  /// HEAD is a GET whose body the listener leaves out.
+  bool is(std::string_view method) const noexcept {
+    return what.method == method || (what.method == "HEAD" && method == "GET");
+  }
   bool has_tag(std::string_view tag) const {
     const auto* who = rules->find_user(user);
     return who && who->has_tag(tag);

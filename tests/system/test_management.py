@@ -440,7 +440,9 @@ def test_every_method_on_every_path_is_answered(new_node):
                 except json.JSONDecodeError:
                     status = 200  # a page that is no JSON
                 assert 200 <= status < 500, (method, root + rest, body, status)
-    assert api(node, "GET", "overview")[0] == 200
+    assert api(node, "GET", "overview")[0] == api(node, "HEAD", "overview")[0] == 200
+    put(node, "queues/%2F/stream", {"durable": True, "arguments": {"x-queue-type": "stream"}})
+    assert api(node, "POST", "queues/%2F/stream/get", {"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"})[0] == 400
     status, answer = api(node, "PUT", "users/anna", {"password": 5, "tags": ""})
     assert (status, answer["error"]) == (400, "bad_request")
     assert answer["reason"] == "a field is missing or of the wrong type: type must be string, but is number"
