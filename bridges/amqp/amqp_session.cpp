@@ -33,6 +33,7 @@ constexpr std::uint32_t initial_frame_max = 8192;
 
 /// How often a connection that may not be read because memory is full looks again.
 constexpr auto memory_recheck = 50ms;
+
 /// Between a tune-ok that won't do and the reset.
 constexpr auto refusal_delay = 100ms;
 

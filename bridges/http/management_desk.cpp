@@ -69,11 +69,13 @@ public:
           ++card_->handled;
           try {
             route(asked.call);
-          } catch (const std::exception& trouble) {       // of a JSON body that isn't what its path wants
-            const std::string_view text = trouble.what(); // "[json.exception.type_error.302] type must be …"
-            const auto begin = text.find("] ");
+          } catch (const ordered_json::exception& trouble) {
+            // "[json.exception.type_error.302] type must be …": of a body that isn't what its path wants
+            const std::string_view text = trouble.what();
             asked.call->bad("a field is missing or of the wrong type: " +
-                            std::string{text.substr(begin == text.npos ? 0 : begin + 2)});
+                            std::string{text.substr(text.find("] ") + 2)});
+          } catch (const std::exception& trouble) {
+            asked.call->bad(trouble.what());
           }
         },
         [this](const broker::enqueued& what) { published_step(what.token); },

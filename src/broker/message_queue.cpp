@@ -132,13 +132,6 @@ void message_queue::page_in(const std::map<paged, message_ptr>& found) {
   }
 }
 
-bool message_queue::head_is_paged_out() const noexcept {
-  for (auto ready = ready_.rbegin(); ready != ready_.rend(); ++ready)
-    if (!ready->empty())
-      return !ready->front().message;
-  return false;
-}
-
 void message_queue::unspill(entry& item) {
   if (!item.spilled)
     return;

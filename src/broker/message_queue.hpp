@@ -90,7 +90,7 @@ public:
   /// What next_page() named. One without a message was damaged: it is given up, and stays in the log as it is.
   void page_in(const std::map<paged, message_ptr>& found);
   /// The message to go next is in the log alone.
-  bool head_is_paged_out() const noexcept;
+  bool head_is_paged_out() { return ready_count_ > 0 && !head().message; }
   /// Something stopped since the last call because head_is_paged_out().
   bool take_starved() noexcept { return std::exchange(starved_, false); }
   /// Positions among the pages that are needed no more.

@@ -569,11 +569,31 @@ private:
   }
 
   void write_deletions() {
+    auto changes = next_deletions();
+    if (!changes)
+      return; // written early, at the end
+    flushing_ = has_deletions();
+    std::function<void()> go_on;
+    if (flushing_)
+      go_on = [self = caf::actor_cast<caf::actor>(this)] { caf::anon_send(self, flush_deletions{}); };
+    setup_.log->commit(std::move(changes), std::move(go_on));
+  }
+
+  /// At the end: nobody is there any more to be told that the log has a part.
+  void write_all_deletions() {
+    while (auto changes = next_deletions())
+      setup_.log->commit(std::move(changes), {});
+  }
+
+  bool has_deletions() const { return !done_.empty() || !unspilled_.empty(); }
+
+  /// As many as one transaction takes; null if there is none.
+  std::unique_ptr<durable_transaction> next_deletions() {
     flushing_ = false;
     const auto unspilled = queue_.take_unspilled();
     unspilled_.insert(unspilled_.end(), unspilled.begin(), unspilled.end());
-    if (done_.empty() && unspilled_.empty())
-      return; // written early, at the end
+    if (!has_deletions())
+      return nullptr;
     auto changes = setup_.log->begin();
     const auto write = [&](queue_number queue, std::vector<position>& gone) {
       const auto left = gone.size() - std::min(gone.size(), deletions_max);
@@ -583,17 +603,7 @@ private:
     };
     write(setup_.number, done_);
     write(pages_of(setup_.number), unspilled_);
-    flushing_ = !done_.empty() || !unspilled_.empty();
-    std::function<void()> go_on;
-    if (flushing_)
-      go_on = [self = caf::actor_cast<caf::actor>(this)] { caf::anon_send(self, flush_deletions{}); };
-    setup_.log->commit(std::move(changes), std::move(go_on));
-  }
-
-  void write_all_deletions() {
-    do {
-      write_deletions();
-    } while (!done_.empty() || !unspilled_.empty());
+    return changes;
   }
 
   void after_leave(bool last) {

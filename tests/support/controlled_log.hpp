@@ -52,8 +52,7 @@ public:
 
   expected<void> fetch_messages(broker::queue_number queue, std::span<const broker::position> wanted,
                                 const std::function<void(broker::position, message_ptr)>& visit) override {
-    std::map<broker::position, message_ptr> all;
-    static_cast<void>(each_message(queue, [&](broker::position at, message_ptr what) { all[at] = std::move(what); }));
+    auto all = messages(queue);
     for (const auto at : wanted)
       visit(at, all[at]);
     return {};
