@@ -119,16 +119,22 @@ std::string_view name_of(death why) noexcept {
 }
 
 message_ptr make_dead_letter(const message& what, death why, std::string_view queue, std::string_view exchange,
-                             const std::optional<std::string>& routing_key, time_point now) {
+                             const std::optional<std::string>& routing_key, time_point now, std::uint64_t attempts,
+                             bool keep) {
   auto properties = properties_of(what);
   if (!properties.headers)
     properties.headers.emplace();
+  if (attempts > 0)
+    properties.headers->set("x-retry-attempts", static_cast<std::int64_t>(attempts));
   add_death(*properties.headers, what, why, queue, properties, now);
+  const bool persistent = keep || what.persistent();
+  if (keep)
+    properties.delivery_mode = 2;
   if (routing_key)
     properties.headers->erase(copy_header);
   properties.expiration.reset();
   const std::string_view key = routing_key ? std::string_view{*routing_key} : what.routing_key();
-  return make_message(exchange, key.substr(0, 255), encode_properties(properties), what.body(), what.persistent(),
+  return make_message(exchange, key.substr(0, 255), encode_properties(properties), what.body(), persistent,
                       routing_key ? std::string_view{} : what.hidden_keys());
 }
 

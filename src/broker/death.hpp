@@ -19,8 +19,10 @@ std::string_view name_of(death why) noexcept;
 /// The message as it goes to `exchange`: under `routing_key`, or under its own keys if there is none; with its x-death
 /// entry of (queue, reason) first and counted up; x-first-death-… set once; without expiration, so that it does not
 /// expire again in the next queue.
+/// `attempts`, if any failed, go into its header x-retry-attempts. `keep`: it is persistent, whatever it was.
 message_ptr make_dead_letter(const message& what, death why, std::string_view queue, std::string_view exchange,
-                             const std::optional<std::string>& routing_key, time_point now);
+                             const std::optional<std::string>& routing_key, time_point now, std::uint64_t attempts = 0,
+                             bool keep = false);
 
 /// True if delivering this dead letter to `queue` would close a circle that nobody but the broker turns: it has been
 /// in that queue before and was not rejected by a consumer since.

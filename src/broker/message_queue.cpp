@@ -24,6 +24,14 @@ std::optional<milliseconds> life_of(const message& what, const queue_arguments& 
   return how.message_ttl ? std::min(*how.message_ttl, *own) : *own;
 }
 
+/// 64 bits that look random and are the same for the same attempt of the same message (SplitMix64's finalizer).
+std::uint64_t dice(std::uint64_t sequence, std::uint64_t failures) noexcept {
+  auto mixed = sequence * 0x9e3779b97f4a7c15U + failures;
+  mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9U;
+  mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebU;
+  return mixed ^ mixed >> 31;
+}
+
 std::uint8_t priority_of(const message& what) {
   const auto glance = glance_properties(what.properties());
   return glance ? glance->priority : std::uint8_t{0};
@@ -44,7 +52,16 @@ bool message_queue::enqueue(queued item, instant now, std::vector<position>& don
   return true;
 }
 
-void message_queue::restore(queued item, instant now) { admit(entry_of(std::move(item)), now); }
+void message_queue::restore(queued item, instant now, const past& before) {
+  auto made = entry_of(std::move(item));
+  made.returns = before.returns;
+  if (before.record != 0)
+    pasts_[made.sequence] = before;
+  if (!before.due || *before.due <= now)
+    return admit(std::move(made), now);
+  prepare(made, now);
+  failed_.emplace(*before.due, std::move(made));
+}
 
 message_queue::entry message_queue::entry_of(queued item) {
   entry made;
@@ -55,7 +72,7 @@ message_queue::entry message_queue::entry_of(queued item) {
   return made;
 }
 
-void message_queue::admit(entry made, instant now) {
+void message_queue::prepare(entry& made, instant now) const {
   const auto& what = *made.message;
   if (const auto life = life_of(what, how_))
     made.expires = now + *life;
@@ -63,6 +80,10 @@ void message_queue::admit(entry made, instant now) {
     made.priority = std::min(priority_of(what), how_.max_priority);
   made.footprint = static_cast<std::uint32_t>(what.footprint());
   made.body_size = static_cast<std::uint32_t>(what.body().size());
+}
+
+void message_queue::admit(entry made, instant now) {
+  prepare(made, now);
   ready_bytes_ += made.footprint;
   resident_bytes_ += made.footprint;
   ready_body_bytes_ += made.body_size;
@@ -141,8 +162,61 @@ void message_queue::unspill(entry& item) {
 }
 
 void message_queue::forget(const entry& item, std::vector<position>& done) {
+  end_past(item);
   if (item.at)
     (item.spilled ? unspilled_ : done).push_back(item.at);
+}
+
+// -- attempts -------------------------------------------------------------------------------------------------------
+
+void message_queue::fail(entry item, instant now, std::vector<position>& done) {
+  auto& before = pasts_[item.sequence];
+  ++before.failures;
+  ++item.returns;
+  const auto wait = retry_wait(*how_.retry, before.failures, dice(item.sequence, before.failures));
+  if (!wait)
+    return leave(std::move(item), death::rejected, done);
+  item.redelivered = true;
+  const auto due = now + *wait;
+  note(item, due);
+  failed_.emplace(due, std::move(item));
+}
+
+void message_queue::wake(instant now) {
+  std::vector<entry> back;
+  while (!failed_.empty() && failed_.begin()->first <= now) {
+    back.push_back(std::move(failed_.begin()->second));
+    failed_.erase(failed_.begin());
+  }
+  make_ready(std::move(back), place::own);
+}
+
+std::optional<message_queue::instant> message_queue::next_wake() const {
+  return failed_.empty() ? std::nullopt : std::optional{failed_.begin()->first};
+}
+
+std::uint32_t message_queue::failures_of(const entry& item) const {
+  if (pasts_.empty())
+    return 0;
+  const auto found = pasts_.find(item.sequence);
+  return found == pasts_.end() ? 0 : found->second.failures;
+}
+
+void message_queue::note(const entry& item, instant due) {
+  if (item.at == 0 || item.spilled)
+    return; // its attempts are not remembered longer than it is itself
+  const auto& before = pasts_[item.sequence];
+  unwritten_.push_back({item.sequence, item.at, before.failures, item.returns, due});
+}
+
+void message_queue::end_past(const entry& item) {
+  if (pasts_.empty())
+    return;
+  const auto found = pasts_.find(item.sequence);
+  if (found == pasts_.end())
+    return;
+  forget_record(found->second);
+  pasts_.erase(found);
 }
 
 // -- consumers ------------------------------------------------------------------------------------------------------
@@ -222,7 +296,7 @@ bool message_queue::release(consumer_id id, std::vector<position>& done) {
 }
 
 void message_queue::settle(consumer_id id, delivery_number first, delivery_number last, verdict what,
-                           std::vector<position>& done) {
+                           std::vector<position>& done, instant now) {
   auto found = consumers_.find(id);
   if (found == consumers_.end())
     return;
@@ -237,10 +311,14 @@ void message_queue::settle(consumer_id id, delivery_number first, delivery_numbe
     --unacked_;
     if (what == verdict::requeue)
       returned.push_back(std::move(item));
+    else if (what == verdict::reject && how_.retry)
+      fail(std::move(item), now, done);
     else if (what == verdict::reject)
       leave(std::move(item), death::rejected, done);
     else if (what != verdict::settled)
       forget(item, done);
+    else
+      end_past(item);
   }
   drop_settled(who);
   // A quorum queue without a delivery limit puts what a client returns at the tail (RabbitMQ 3.10 writes it anew).
@@ -298,13 +376,17 @@ std::uint64_t message_queue::purge(std::vector<position>& done) {
     ready.clear();
   }
   ready_count_ = returned_count_ = ready_bytes_ = resident_bytes_ = ready_body_bytes_ = 0;
-  return count;
+  const auto waited = failed_.size();
+  for (const auto& [due, item] : failed_)
+    forget(item, done);
+  failed_.clear();
+  return count + waited;
 }
 
 void message_queue::expire(instant now, std::vector<position>& done) {
   for (auto ready = ready_.rbegin(); ready != ready_.rend(); ++ready)
     while (!ready->empty() && is_over(ready->front(), now)) {
-      if (!can_leave(ready->front()))
+      if (!can_leave(ready->front(), death::expired))
         break;
       leave(pop(*ready), death::expired, done);
     }
@@ -323,7 +405,7 @@ void message_queue::trim(std::vector<position>& done) {
     return;
   while (ready_count_ > 0 && ((how_.max_length && ready_count_ > *how_.max_length) ||
                               (how_.max_length_bytes && ready_body_bytes_ > *how_.max_length_bytes))) {
-    if (!can_leave(head()))
+    if (!can_leave(head(), death::maxlen))
       return;
     leave(pop_ready(), death::maxlen, done);
   }
@@ -336,17 +418,21 @@ bool message_queue::is_full(std::size_t more_bytes) const noexcept {
 }
 
 void message_queue::leave(entry item, death why, std::vector<position>& done) {
-  if (how_.dead_letter_exchange) {
-    dead_bytes_ += item.footprint;
-    dead_.push_back({std::move(item.message), item.at, why, item.priority});
-  } else {
-    forget(item, done);
-  }
+  if (!is_dead_lettered(why))
+    return forget(item, done);
+  dead_bytes_ += item.footprint;
+  dead_.push_back({std::move(item.message), item.at, why, item.priority, failures_of(item)});
+  end_past(item);
+}
+
+bool message_queue::is_dead_lettered(death why) const noexcept {
+  const bool failed = why == death::rejected || why == death::delivery_limit;
+  return how_.dead_letter_exchange && (failed || !how_.own_dead_letters);
 }
 
 /// A dead letter needs its message, and not all of a deep queue at once.
-bool message_queue::can_leave(const entry& item) {
-  if (!how_.dead_letter_exchange)
+bool message_queue::can_leave(const entry& item, death why) {
+  if (!is_dead_lettered(why))
     return true;
   if (dead_waiting_ || dead_bytes_ >= dead_bytes_max) {
     dead_waiting_ = true;
@@ -443,7 +529,7 @@ message_queue::entry message_queue::pop(level& from) {
 
 /// As a consumer gets it. What is kept stays as it was published: a dead letter doesn't tell its deliveries.
 queued message_queue::shown(const entry& item) const {
-  const bool counted = how_.counts_deliveries && item.returns > 0;
+  const bool counted = (how_.counts_deliveries || how_.retry) && item.returns > 0;
   return {counted ? count_delivery(*item.message, item.returns) : item.message, item.at, item.redelivered};
 }
 
@@ -452,8 +538,7 @@ delivery_number message_queue::hand_to(consumer& who, entry item, std::vector<po
   ++who.link_messages;
   who.link_bytes += item.message->footprint();
   if (who.options.no_ack) {
-    if (item.at)
-      done.push_back(item.at);
+    forget(item, done);
   } else {
     ++who.unsettled;
     ++unacked_;
@@ -468,20 +553,26 @@ delivery_number message_queue::hand_to(consumer& who, entry item, std::vector<po
 }
 
 void message_queue::put_back(std::vector<entry> returned, std::vector<position>& done, place where) {
-  if (returned.empty())
-    return;
   std::vector<entry> kept;
   kept.reserve(returned.size());
   for (auto& item : returned) {
     item.redelivered = true;
     ++item.returns;
-    if (how_.delivery_limit && item.returns > *how_.delivery_limit) {
+    if (how_.delivery_limit && item.returns - failures_of(item) > *how_.delivery_limit) {
       leave(std::move(item), death::delivery_limit, done);
       continue;
     }
+    if (how_.delivery_limit)
+      note(item);
     kept.push_back(std::move(item));
   }
-  returned = std::move(kept);
+  make_ready(std::move(kept), where);
+}
+
+/// Behind nobody that came later, or at the tail.
+void message_queue::make_ready(std::vector<entry> returned, place where) {
+  if (returned.empty())
+    return;
   if (!how_.counts_deliveries) // a quorum queue takes them back in the order in which they were out
     std::sort(returned.begin(), returned.end(), by_sequence);
   for (const auto& item : returned) {
@@ -492,7 +583,10 @@ void message_queue::put_back(std::vector<entry> returned, std::vector<position>&
   }
   if (where == place::tail) {
     for (auto& item : returned) {
+      auto before = pasts_.extract(item.sequence);
       item.sequence = next_sequence_++;
+      if (before)
+        pasts_.emplace(item.sequence, before.mapped());
       ready_.front().push_back(std::move(item));
     }
     return;

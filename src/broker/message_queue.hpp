@@ -2,7 +2,8 @@
 // No CAF, no clock, no I/O: queue_actor carries messages to it and effects away.
 //
 //   enqueue --> ready (by sequence) --pump--> out (per consumer, by delivery number) --settle--> gone
-//                 | ^------------------ requeue: back to its place, redelivered ----------'
+//                 | ^------------------ requeue: back to its place, redelivered ----------|
+//                 | '-- wake -- waiting (retry.hpp) <------- reject, if it may be retried --'
 //                 '--expire, trim--> dead (to be dead-lettered) or gone
 //
 // Round-robin among the consumers of the highest priority that can take a message: who got one stands at the end of the
@@ -32,6 +33,7 @@
 #include "broker/death.hpp"
 #include "broker/protocol.hpp"
 #include "broker/queue_arguments.hpp"
+#include "broker/retry.hpp"
 
 namespace switchboard::broker {
 
@@ -58,7 +60,15 @@ public:
   /// the log position then goes to `done`.
   bool enqueue(queued item, instant now, std::vector<position>& done);
   /// As enqueue, of what the log held at the start: it was taken once, so it is never refused.
-  void restore(queued item, instant now);
+  /// `before`: what the log knows of its attempts, and how long it has to wait from now on.
+  struct past {
+    std::uint32_t failures = 0;
+    std::uint32_t returns = 0;
+    position record = 0; ///< where the log says so
+    std::optional<instant> due;
+  };
+  void restore(queued item, instant now) { restore(std::move(item), now, past{}); }
+  void restore(queued item, instant now, const past& before);
 
   /// Ready messages take more memory than that, and page_out() can change it.
   bool deep(std::size_t bytes) const noexcept;
@@ -108,8 +118,9 @@ public:
   bool release(consumer_id id, std::vector<position>& done);
 
   /// Settles out deliveries first..last. Log positions of what is done with are appended to `done` (for ack and for
-  /// reject without dead-lettering).
-  void settle(consumer_id id, delivery_number first, delivery_number last, verdict what, std::vector<position>& done);
+  /// reject without dead-lettering). `now`: from when on what is rejected waits for its next attempt.
+  void settle(consumer_id id, delivery_number first, delivery_number last, verdict what, std::vector<position>& done,
+              instant now = {});
   /// Counts at once; what is out above a lower one stays out.
   void set_prefetch(consumer_id id, std::uint32_t prefetch);
   /// The link has room again.
@@ -145,7 +156,41 @@ public:
     }
   }
 
-  /// Drops all ready messages; their positions go to `done`. How many there were.
+  // -- attempts (retry.hpp) --
+  /// What has waited long enough is ready again.
+  void wake(instant now);
+  /// When wake() has something to do next.
+  std::optional<instant> next_wake() const;
+  /// Messages that wait for their next attempt: neither ready nor out.
+  std::uint64_t waiting() const noexcept { return failed_.size(); }
+  /// What the log should know of a durable message's attempts.
+  struct attempts {
+    std::uint64_t sequence = 0;
+    position message = 0;
+    std::uint32_t failures = 0;
+    std::uint32_t returns = 0;
+    instant due{}; ///< zero: it is back
+  };
+  bool has_unwritten() const noexcept { return !unwritten_.empty(); }
+  /// Gives all that changed since the last call to write(attempts), which returns the position of the new record. The
+  /// records these replace are among take_old_records().
+  template <class Write>
+  void write_attempts(Write&& write) {
+    for (const auto& each : std::exchange(unwritten_, {})) {
+      const auto found = pasts_.find(each.sequence);
+      if (found == pasts_.end()) // it is gone already
+        continue;
+      forget_record(found->second);
+      found->second.record = write(each);
+    }
+  }
+  /// Records of attempts that are needed no more.
+  std::vector<position> take_old_records() { return std::exchange(old_records_, {}); }
+  bool has_old_records() const noexcept { return !old_records_.empty(); }
+  /// One of a message that is not here.
+  void forget_record(position record) { old_records_.push_back(record); }
+
+  /// Drops all ready and waiting messages; their positions go to `done`. How many there were.
   std::uint64_t purge(std::vector<position>& done);
 
   /// Takes expired messages off the head. It and trim() stop when there are dead letters of dead_bytes_max: nothing
@@ -162,6 +207,7 @@ public:
     position at = 0;
     death why = death::rejected;
     std::uint8_t priority = 0;
+    std::uint32_t failures = 0; ///< attempts that failed, if they are counted
   };
   /// All since the last call: what was rejected by falling priority (RabbitMQ), else in order. Only if the queue
   /// dead-letters.
@@ -234,14 +280,27 @@ private:
   static std::deque<entry>::iterator find_out(consumer& who, delivery_number first);
   enum class place { own, tail };
   void put_back(std::vector<entry> returned, std::vector<position>& done, place where = place::own);
+  void make_ready(std::vector<entry> returned, place where);
+  /// A consumer could not do it: it waits for its next attempt, or that was the last.
+  void fail(entry item, instant now, std::vector<position>& done);
+  std::uint32_t failures_of(const entry& item) const;
+  void note(const entry& item, instant due = {});
+  /// The message is done with: so is what is known of its attempts.
+  void end_past(const entry& item);
+  void forget_record(past& of) {
+    if (const auto record = std::exchange(of.record, 0))
+      forget_record(record);
+  }
   void put_back(level& ready, std::vector<entry> returned);
   bool is_full(std::size_t more_bytes) const noexcept;
+  void prepare(entry& made, instant now) const;
   void admit(entry made, instant now);
   void leave(entry item, death why, std::vector<position>& done);
   void forget(const entry& item, std::vector<position>& done);
   /// Now it is where a message that was never paged out would be.
   void unspill(entry& item);
-  bool can_leave(const entry& item);
+  bool is_dead_lettered(death why) const noexcept;
+  bool can_leave(const entry& item, death why);
   static bool is_over(const entry& item, instant now) noexcept {
     return item.expires != instant{} && item.expires <= now;
   }
@@ -285,6 +344,10 @@ private:
   bool dead_waiting_ = false;
   std::vector<position> unspilled_;
   bool starved_ = false;
+  std::multimap<instant, entry> failed_;          ///< for their next attempt, by when that is due
+  std::unordered_map<std::uint64_t, past> pasts_; ///< by sequence, of the few that failed or came back
+  std::vector<attempts> unwritten_;
+  std::vector<position> old_records_;
   consumer_id single_ = 0; ///< the active one, if only one may be; 0: none
   std::uint64_t unacked_ = 0;
   std::uint64_t next_sequence_ = 1;

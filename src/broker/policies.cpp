@@ -7,7 +7,7 @@ namespace switchboard::broker {
 
 namespace {
 
-enum class value_kind : std::uint8_t { positive, not_negative, text, any };
+enum class value_kind : std::uint8_t { positive, not_negative, factor, text, any };
 
 struct policy_key {
   std::string_view key;
@@ -42,6 +42,10 @@ constexpr policy_key policy_keys[] = {
     {"queue-master-locator", "", value_kind::text, false},
     {"queue-mode", "x-queue-mode", value_kind::text, false},
     {"queue-version", "x-queue-version", value_kind::not_negative, false},
+    {"retry-limit", "x-retry-limit", value_kind::positive, false},
+    {"retry-max", "x-retry-max", value_kind::positive, false},
+    {"retry-min", "x-retry-min", value_kind::positive, false},
+    {"retry-multiplier", "x-retry-multiplier", value_kind::factor, false},
     {"stream-max-segment-size-bytes", "x-stream-max-segment-size-bytes", value_kind::not_negative, false},
 };
 
@@ -58,6 +62,8 @@ bool fits(const policy_key& rule, const field_value& value) {
     return value.as_integer() && *value.as_integer() > 0;
   case value_kind::not_negative:
     return value.as_integer() && *value.as_integer() >= 0;
+  case value_kind::factor:
+    return value.as_number() && *value.as_number() >= 1;
   case value_kind::text:
     return value.as_string() != nullptr;
   case value_kind::any:

@@ -154,6 +154,7 @@ struct queue_status {
   std::uint64_t unacked = 0;
   std::uint64_t ready_bytes = 0;
   std::uint32_t consumers = 0;
+  std::uint64_t waiting = 0; ///< for their next attempt (retry.hpp): neither ready nor unacknowledged
 };
 
 /// A policy has changed what is asked of the queue: arguments and policies together. Sent by topology only.

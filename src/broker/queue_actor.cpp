@@ -17,7 +17,7 @@ namespace switchboard::broker {
 // Sent by a queue to itself.
 struct trickle_tick {};    ///< a publisher has waited for trickle_interval
 struct flush_deletions {}; ///< write what was settled since the last one
-struct expiry_tick {       ///< a message's time to live may be over, or there are dead letters to send
+struct expiry_tick {       ///< a message's time to live or its wait may be over, or there are dead letters to send
   std::chrono::steady_clock::time_point armed; ///< which arming this is; a later one makes it void
 };
 struct routes_tick {};    ///< look whether the broker has its routes by now
@@ -161,7 +161,8 @@ private:
 
   void on_settle(const settle& what) {
     if (auto* who = find(what.consumer, what.key)) {
-      queue_.settle(who->id, what.first, what.last, what.what, done_);
+      queue_.settle(who->id, what.first, what.last, what.what, done_,
+                    queue_.how().retry ? now() : message_queue::instant{});
       forget_if_spent({what.consumer, what.key});
       if (!what.more)
         turn();
@@ -258,7 +259,7 @@ private:
   void on_change(const change_arguments& what) {
     bury(); // what died, died under the rules of then
     const bool expired = queue_.how().expires.has_value();
-    queue_.change(read_queue_arguments(what.effective));
+    queue_.change(read_queue_arguments(what.effective, setup_.spec.name));
     if (queue_.how().expires && !expired) {
       touch();
       await_use();
@@ -272,6 +273,7 @@ private:
     let_in(held_.size());
     while (!peers_.empty())
       forget(peers_.begin());
+    deleted_ = !stopping;
     write_all_deletions();
     queue_ = {};
     if (spilled_ && !stopping)
@@ -393,7 +395,8 @@ private:
     bury();
     await_expiry();
     page_out();
-    if ((!done_.empty() || queue_.has_unspilled()) && !flushing_) {
+    if (!flushing_ &&
+        (!done_.empty() || queue_.has_unspilled() || queue_.has_unwritten() || queue_.has_old_records())) {
       flushing_ = true; // one transaction for all settles that wait in the mailbox already
       send(this, flush_deletions{});
     }
@@ -484,14 +487,18 @@ private:
     expiry_armed_ = {};
     if (unused_)
       return;
-    expire(now());
-    after_change();
+    const auto at = now();
+    queue_.wake(at);
+    expire(at);
+    turn();
   }
 
   void await_expiry() {
-    const auto next = queue_.next_expiry();
+    auto next = queue_.has_dead_waiting() ? std::nullopt : queue_.next_expiry();
+    if (const auto wake = queue_.next_wake(); wake && (!next || *wake < *next))
+      next = wake;
     const bool armed = expiry_armed_ != message_queue::instant{};
-    if (!next || (armed && expiry_armed_ <= *next) || queue_.has_dead_waiting())
+    if (!next || (armed && expiry_armed_ <= *next))
       return;
     const auto at = now();
     const auto delay = std::clamp<std::chrono::steady_clock::duration>(*next - at, 0ms, delay_max);
@@ -514,6 +521,8 @@ private:
       return;
     }
     const auto& how = queue_.how();
+    if (how.own_dead_letters && !owner->routes()->find_queue(*how.dead_letter_routing_key))
+      return declare_own_dead_letter_queue();
     if (!how.dead_letter_exchange) { // a policy took it away while the broker started
       for (const auto& each : std::exchange(waiting_dead_, {}))
         if (each.at)
@@ -528,7 +537,7 @@ private:
     const auto gone = std::exchange(waiting_dead_, {});
     for (const auto& each : gone) {
       const auto letter = make_dead_letter(*each.message, each.why, setup_.spec.name, *how.dead_letter_exchange,
-                                           how.dead_letter_routing_key, at);
+                                           how.dead_letter_routing_key, at, each.failures, how.own_dead_letters);
       out.publish(letter, *changes, [&](std::string_view queue) {
         return each.why == death::rejected || !closes_circle(*letter, queue);
       });
@@ -546,6 +555,22 @@ private:
       setup_.log->commit(std::move(changes), {});
     }
     letters.send();
+  }
+
+  /// Letters wait until it is there; if it can't be, until something else happens here.
+  void declare_own_dead_letter_queue() {
+    if (std::exchange(declaring_, true))
+      return;
+    declare_queue what;
+    what.spec.name = *queue_.how().dead_letter_routing_key;
+    what.spec.durable = setup_.spec.durable;
+    request(setup_.topology, caf::infinite, std::move(what))
+        .then(
+            [this](const queue_ok&) {
+              declaring_ = false;
+              bury();
+            },
+            [this](const caf::error&) { declaring_ = false; });
   }
 
   // -- x-expires ----------------------------------------------------------------------------------------------------
@@ -585,16 +610,17 @@ private:
       setup_.log->commit(std::move(changes), {});
   }
 
-  bool has_deletions() const { return !done_.empty() || !unspilled_.empty(); }
+  bool has_deletions() const { return !done_.empty() || !unspilled_.empty() || !old_records_.empty(); }
 
   /// As many as one transaction takes; null if there is none.
   std::unique_ptr<durable_transaction> next_deletions() {
     flushing_ = false;
     const auto unspilled = queue_.take_unspilled();
     unspilled_.insert(unspilled_.end(), unspilled.begin(), unspilled.end());
-    if (!has_deletions())
-      return nullptr;
     auto changes = setup_.log->begin();
+    const bool wrote = write_attempts(*changes);
+    if (!wrote && !has_deletions())
+      return nullptr;
     const auto write = [&](queue_number queue, std::vector<position>& gone) {
       const auto left = gone.size() - std::min(gone.size(), deletions_max);
       for (auto i = left; i < gone.size(); ++i)
@@ -603,7 +629,27 @@ private:
     };
     write(setup_.number, done_);
     write(pages_of(setup_.number), unspilled_);
+    write(retries_of(setup_.number), old_records_);
     return changes;
+  }
+
+  /// True if there was something to write.
+  bool write_attempts(durable_transaction& changes) {
+    if (deleted_) // topology forgets them all
+      return false;
+    const bool any = queue_.has_unwritten();
+    const auto at = now();
+    const auto clock = system_clock{}.now();
+    queue_.write_attempts([&](const message_queue::attempts& each) {
+      const auto left = each.due == message_queue::instant{} ? 0ms : std::chrono::ceil<milliseconds>(each.due - at);
+      const auto record = setup_.log->take_positions(1);
+      changes.put_message(retries_of(setup_.number), record,
+                          encode_retry({each.message, each.failures, each.returns, clock + left}));
+      return record;
+    });
+    const auto old = queue_.take_old_records();
+    old_records_.insert(old_records_.end(), old.begin(), old.end());
+    return any;
   }
 
   void after_leave(bool last) {
@@ -657,7 +703,7 @@ private:
   }
 
   queue_status status() const {
-    return {queue_.ready(), queue_.unacked(), queue_.ready_bytes(), queue_.reported_consumers()};
+    return {queue_.ready(), queue_.unacked(), queue_.ready_bytes(), queue_.reported_consumers(), queue_.waiting()};
   }
 
   queue_setup setup_;
@@ -666,7 +712,8 @@ private:
   std::unordered_map<message_queue::consumer_id, peer*> by_id_;
   std::vector<peer*> filled_;
   std::vector<position> done_;
-  std::vector<position> unspilled_; ///< the same among the pages
+  std::vector<position> unspilled_;   ///< the same among the pages
+  std::vector<position> old_records_; ///< and among what the log knows of attempts
   std::deque<held> held_;
   std::vector<message_queue::dead> waiting_dead_;
   message_queue::instant expiry_armed_{}; ///< when the tick comes; zero: none is on its way
@@ -674,7 +721,9 @@ private:
   message_queue::instant last_used_ = now();
   bool unused_ = false; ///< it goes: auto-delete and the last consumer went, or x-expires
   bool flushing_ = false;
-  bool burying_ = false; ///< letters_stored is on its way
+  bool deleted_ = false;
+  bool declaring_ = false; ///< the queue for our dead letters
+  bool burying_ = false;   ///< letters_stored is on its way
   bool paging_out_ = false;
   bool spilled_ = false; ///< there are pages of ours
   bool trickling_ = false;

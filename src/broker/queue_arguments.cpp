@@ -33,9 +33,23 @@ overflow overflow_of(const field_table& from) {
   return word == "reject-publish-dlx" ? overflow::reject_publish_dlx : overflow::drop_head;
 }
 
+std::optional<retry_rules> retry_of(const field_table& from) {
+  if (!from.find("x-retry-min") && !from.find("x-retry-max") && !from.find("x-retry-multiplier") &&
+      !from.find("x-retry-limit"))
+    return std::nullopt;
+  retry_rules rules;
+  rules.first = duration(from, "x-retry-min").value_or(rules.first);
+  // Whoever asks for a longer first wait than the usual longest one gets it.
+  rules.most = std::max(duration(from, "x-retry-max").value_or(rules.most), rules.first);
+  if (const auto* factor = from.find("x-retry-multiplier"))
+    rules.multiplier = std::max(factor->as_number().value_or(rules.multiplier), 1.0);
+  rules.attempts = std::max<std::uint64_t>(count(from, "x-retry-limit").value_or(rules.attempts), 1);
+  return rules;
+}
+
 } // namespace
 
-queue_arguments read_queue_arguments(const field_table& arguments) {
+queue_arguments read_queue_arguments(const field_table& arguments, std::string_view queue) {
   queue_arguments read;
   read.message_ttl = duration(arguments, "x-message-ttl");
   read.expires = duration(arguments, "x-expires");
@@ -51,6 +65,16 @@ queue_arguments read_queue_arguments(const field_table& arguments) {
   read.counts_deliveries = arguments.text("x-queue-type") == "quorum";
   if (read.counts_deliveries)
     read.delivery_limit = count(arguments, "x-delivery-limit");
+  read.retry = retry_of(arguments);
+  if (!read.retry)
+    return read;
+  if (!read.delivery_limit)
+    read.delivery_limit = retry_returns_max;
+  if (auto own = dead_letter_queue(queue); !read.dead_letter_exchange && !own.empty()) {
+    read.dead_letter_exchange.emplace();
+    read.dead_letter_routing_key = std::move(own);
+    read.own_dead_letters = true;
+  }
   return read;
 }
 

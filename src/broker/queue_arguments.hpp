@@ -10,6 +10,7 @@
 
 #include "base/expected.hpp"
 #include "base/time.hpp"
+#include "broker/retry.hpp"
 #include "messages/field_table.hpp"
 
 namespace switchboard::broker {
@@ -39,11 +40,15 @@ struct queue_arguments {
   bool single_active_consumer = false;
   std::optional<std::uint64_t> delivery_limit; ///< x-delivery-limit: returns after which a message is dead-lettered
   bool counts_deliveries = false;              ///< x-queue-type quorum: redelivered messages carry x-delivery-count
+  std::optional<retry_rules> retry;            ///< x-retry-…: what is rejected comes back, up to a limit
+  /// Nobody said where dead letters go, so what failed for good goes to a queue of its own, and nothing else does.
+  bool own_dead_letters = false;
 
   bool rejects() const noexcept { return when_full != overflow::drop_head && (max_length || max_length_bytes); }
 };
 
-queue_arguments read_queue_arguments(const field_table& arguments);
+/// Of the queue of that name.
+queue_arguments read_queue_arguments(const field_table& arguments, std::string_view queue);
 
 /// A message's own time to live, as text in its properties; PRECONDITION_FAILED with RabbitMQ's text if it is none.
 expected<milliseconds> read_expiration(std::string_view text);

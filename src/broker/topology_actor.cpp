@@ -9,6 +9,7 @@
 #include "broker/errors.hpp"
 #include "broker/pinned_actor.hpp"
 #include "broker/queue_actor.hpp"
+#include "broker/retry.hpp"
 #include "broker/stream_actor.hpp"
 
 namespace switchboard::broker {
@@ -114,14 +115,20 @@ private:
     auto restored = topology_.restore(
         std::exchange(setup_.records, {}),
         [&](const queue_spec& spec, queue_number number) {
-          message_queue queue{read_queue_arguments(topology_.effective_arguments(spec))};
-          if (!is_stream(spec.arguments)) // which reads for itself
-            each_stored(spec.name, number, [&](queued item) {
-              // A time to live begins anew with the node: the log does not say when a message came.
-              queue.restore(std::move(item), std::chrono::steady_clock::now());
-              if (const auto most = resident_bytes_max(setup_.bounds); queue.deep(most))
-                queue.page_out(most / 2, queue.last_sequence());
-            });
+          message_queue queue{read_queue_arguments(topology_.effective_arguments(spec), spec.name)};
+          if (is_stream(spec.arguments)) // which reads for itself
+            return start_queue(spec, number, std::move(queue));
+          auto pasts = read_attempts(spec, number);
+          each_stored(spec.name, number, [&](queued item) {
+            // A time to live begins anew with the node: the log does not say when a message came.
+            const auto past = pasts.extract(item.at);
+            queue.restore(std::move(item), std::chrono::steady_clock::now(),
+                          past ? past.mapped() : message_queue::past{});
+            if (const auto most = resident_bytes_max(setup_.bounds); queue.deep(most))
+              queue.page_out(most / 2, queue.last_sequence());
+          });
+          for (const auto& [message, past] : pasts) // of messages that are gone
+            queue.forget_record(past.record);
           return start_queue(spec, number, std::move(queue));
         },
         [&](const exchange_spec& spec, queue_number number) {
@@ -131,6 +138,21 @@ private:
         });
     publish_routes();
     return restored ? messages : restored;
+  }
+
+  /// What the log knows of the attempts of the queue's messages, by message.
+  std::unordered_map<position, message_queue::past> read_attempts(const queue_spec& spec, queue_number number) {
+    std::unordered_map<position, message_queue::past> found;
+    if (!spec.durable)
+      return found;
+    const auto wall = system_clock{}.now();
+    const auto now = std::chrono::steady_clock::now();
+    static_cast<void>(setup_.log->each_message(retries_of(number), [&](position at, const message_ptr& what) {
+      if (const auto record = decode_retry(*what))
+        found[record->message] = {record->failures, record->returns, at,
+                                  now + std::max(record->due - wall, milliseconds{0})};
+    })); // a damaged one is as if it were not there: the message begins anew
+    return found;
   }
 
   endpoint_ptr start_queue(const queue_spec& spec, queue_number number, message_queue queue) {
@@ -165,7 +187,7 @@ private:
         what.spec, what.passive,
         [this](const queue_spec& spec) {
           return start_queue(spec, setup_.log->next_queue_number(),
-                             message_queue{read_queue_arguments(topology_.effective_arguments(spec))});
+                             message_queue{read_queue_arguments(topology_.effective_arguments(spec), spec.name)});
         },
         what.queues_max);
     if (!declared)
@@ -207,14 +229,15 @@ private:
               if (queue->kind == endpoint_kind::stream) // it goes whoever reads it, and nobody is told of its messages
                 now = {};
               auto removed = topology_.delete_queue(what.name, what.owner, what.if_unused, what.if_empty,
-                                                    {now.ready, now.consumers});
+                                                    {now.ready + now.waiting, now.consumers});
               if (!removed)
                 promise.deliver(to_caf(removed.error()));
               else if (!removed->queue)
                 promise.deliver(queue_deleted{0});
               else
-                finish_removal(std::move(*removed),
-                               [promise, gone = now.ready]() mutable { promise.deliver(queue_deleted{gone}); });
+                finish_removal(std::move(*removed), [promise, gone = now.ready + now.waiting]() mutable {
+                  promise.deliver(queue_deleted{gone});
+                });
             },
             [promise](const caf::error&) mutable { promise.deliver(queue_deleted{0}); }); // it went meanwhile
     return promise;
@@ -276,7 +299,7 @@ private:
     topology_.each_queue([&](const queue_spec&, const endpoint_ptr& queue) {
       send(static_cast<const queue_handle&>(*queue).actor, shut_queue{});
       if (queue->durable)
-        transaction->delete_queue_messages(queue->number);
+        forget_messages(*transaction, queue->number);
     });
     topology_.each_delay([&](const endpoint_ptr& delay) {
       shut(*delay, /*stopping*/ false);
@@ -295,6 +318,11 @@ private:
     return promise;
   }
 
+  static void forget_messages(durable_transaction& changes, queue_number queue) {
+    changes.delete_queue_messages(queue);
+    changes.delete_queue_messages(retries_of(queue));
+  }
+
   /// Runs `then` once the changes are on disk; at once if there are none. `emptied`: a queue whose messages go with
   /// them.
   void store(record_changes changes, std::function<void()> then, queue_number emptied = 0) {
@@ -311,7 +339,7 @@ private:
         transaction->delete_topology(std::move(change.key));
     }
     if (emptied != 0)
-      transaction->delete_queue_messages(emptied);
+      forget_messages(*transaction, emptied);
     for (const auto& gone : delays) // a durable one's exchange is among the changes
       if (gone->durable)
         transaction->delete_queue_messages(gone->number);

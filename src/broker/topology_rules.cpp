@@ -205,12 +205,19 @@ complaint check_milliseconds(const field_value& value, const field_table& all) {
   return *integer_of(value) > ten_years_ms ? about("value_too_large", value) : "";
 }
 
-complaint check_expires(const field_value& value, const field_table& all) {
+complaint check_positive_time(const field_value& value, const field_table& all) {
   return integer_of(value) == 0 ? about("value_zero", value) : check_milliseconds(value, all);
 }
 
 complaint check_count(const field_value& value, const field_table& all) {
   return integer_of(value) == 0 ? about("value_zero", value) : check_not_negative(value, all);
+}
+
+complaint check_multiplier(const field_value& value, const field_table&) {
+  const auto number = value.as_number();
+  if (!number)
+    return unacceptable_type(value);
+  return *number >= 1 ? "" : about("value_below_one", value); // not a number is none either
 }
 
 complaint check_priorities(const field_value& value, const field_table& all) {
@@ -289,9 +296,9 @@ struct argument_rule {
 constexpr std::string_view type_argument = "x-queue-type";
 constexpr std::string_view segment_argument = "x-stream-max-segment-size-bytes";
 
-/// In the order in which RabbitMQ looks at them.
+/// In the order in which RabbitMQ looks at them; x-retry-… are ours (retry.hpp).
 constexpr argument_rule rules[] = {
-    {"x-expires", check_expires},
+    {"x-expires", check_positive_time},
     {"x-message-ttl", check_milliseconds},
     {dead_letter_argument, check_text},
     {"x-dead-letter-routing-key", check_dead_letter_key},
@@ -306,6 +313,10 @@ constexpr argument_rule rules[] = {
     {"x-queue-version", check_version},
     {"x-single-active-consumer", check_flag},
     {"x-quorum-initial-group-size", check_count},
+    {"x-retry-min", check_positive_time},
+    {"x-retry-max", check_positive_time},
+    {"x-retry-multiplier", check_multiplier},
+    {"x-retry-limit", check_count},
     {"x-max-age", check_age},
     {segment_argument, check_not_negative},
     {"x-initial-cluster-size", check_count},
@@ -334,6 +345,10 @@ constexpr std::string_view classic_arguments[] = {
     "x-single-active-consumer",
     type_argument,
     "x-queue-master-locator",
+    "x-retry-min",
+    "x-retry-max",
+    "x-retry-multiplier",
+    "x-retry-limit",
 };
 constexpr std::string_view quorum_arguments[] = {
     dead_letter_argument,
@@ -351,6 +366,10 @@ constexpr std::string_view quorum_arguments[] = {
     "x-delivery-limit",
     "x-message-ttl",
     "x-queue-leader-locator",
+    "x-retry-min",
+    "x-retry-max",
+    "x-retry-multiplier",
+    "x-retry-limit",
 };
 constexpr std::string_view stream_arguments[] = {
     "x-max-length-bytes",     type_argument, "x-max-age", segment_argument, "x-initial-cluster-size",

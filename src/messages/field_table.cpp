@@ -65,6 +65,15 @@ std::optional<std::int64_t> field_value::as_integer() const noexcept {
       value);
 }
 
+std::optional<double> field_value::as_number() const noexcept {
+  if (const auto* narrow = std::get_if<float>(&value))
+    return *narrow;
+  if (const auto* wide = std::get_if<double>(&value))
+    return *wide;
+  const auto integer = as_integer();
+  return integer ? std::optional{static_cast<double>(*integer)} : std::nullopt;
+}
+
 std::string_view field_value::type_name() const noexcept {
   struct names {
     std::string_view operator()(std::monostate) const { return "void"; }
