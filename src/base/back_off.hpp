@@ -3,26 +3,20 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
-#include <optional>
 
 #include "base/time.hpp"
 
 namespace switchboard {
 
-/// Seed 000, "Retry Strategy": the wait before attempt 1, 2, … 7. After the last one a message is a dead letter.
-inline constexpr std::array<milliseconds, 7> retry_schedule{
-    std::chrono::seconds{0}, std::chrono::seconds{1},  std::chrono::seconds{2}, std::chrono::seconds{4},
-    std::chrono::seconds{8}, std::chrono::seconds{16}, std::chrono::seconds{32}};
-
-/// The wait before attempt `attempt` (the first is 1) of a message; empty once the attempts are used up.
-constexpr std::optional<milliseconds> retry_delay(std::size_t attempt) noexcept {
-  if (attempt < 1 || attempt > retry_schedule.size())
-    return std::nullopt;
-  return retry_schedule[attempt - 1];
+/// `wait`, up to 10 % shorter or longer: what failed together doesn't come back together. `random`: any 64 bits.
+constexpr milliseconds jittered(milliseconds wait, std::uint64_t random) noexcept {
+  constexpr std::int64_t parts = 2001; // -10.00 % … +10.00 %
+  const auto share = static_cast<std::int64_t>(random % parts) - 1000;
+  // Long waits by their thousandth, so that nothing overflows.
+  const auto stray = wait.count() > 1'000'000'000'000 ? wait.count() / 10'000 * share : wait.count() * share / 10'000;
+  return wait + milliseconds{stray};
 }
 
 /// Doubling waits for what is tried for ever: reconnecting, restarting a child.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/back_off.hpp"
 #include "messages/wire.hpp"
 
 namespace switchboard::broker {
@@ -20,9 +21,7 @@ std::optional<milliseconds> retry_wait(const retry_rules& rules, std::uint64_t f
   const auto steps = static_cast<double>(failures - 1);
   const auto wait = std::min(static_cast<double>(rules.first.count()) * std::pow(rules.multiplier, steps),
                              static_cast<double>(rules.most.count()));
-  constexpr std::uint64_t parts = 2001; // -10.00 % … +10.00 %
-  const auto share = (static_cast<double>(random % parts) - 1000) / 10'000;
-  return milliseconds{static_cast<milliseconds::rep>(std::llround(wait * (1 + share)))};
+  return jittered(milliseconds{std::llround(wait)}, random);
 }
 
 std::string dead_letter_queue(std::string_view queue) {

@@ -5,6 +5,9 @@
 #include "base/back_off.hpp"
 #include "base/random.hpp"
 #include "broker/errors.hpp"
+#include "broker/publisher.hpp"
+#include "broker/retry.hpp"
+#include "runtime/dead_letters.hpp"
 #include "runtime/log.hpp"
 
 namespace switchboard::runtime {
@@ -164,6 +167,39 @@ void consumer_actor::settle(const delivery& done, broker::verdict what) {
   --unsettled_;
   send(done.queue->actor, broker::settle{id(), done.key, done.number, done.number, what});
   drain_if_idle();
+}
+
+void consumer_actor::bury(delivery what, const error& why) {
+  if (bury_now(what, why))
+    return;
+  broker::declare_queue grave;
+  grave.spec.name = broker::dead_letter_queue(what.queue->name);
+  grave.spec.durable = true;
+  request(node_.broker->topology(), topology_timeout, std::move(grave))
+      .then(
+          [this, what, why](const broker::queue_ok&) {
+            if (!bury_now(what, why))
+              settle(what, broker::verdict::requeue);
+          },
+          [this, what](const caf::error&) { settle(what, broker::verdict::requeue); });
+}
+
+/// False if there is no queue for dead letters.
+bool consumer_actor::bury_now(const delivery& what, const error& why) {
+  auto changes = node_.broker->log().begin();
+  broker::publisher out{node_.broker};
+  out.begin();
+  const failure how{why.what, why.what, 1, {}};
+  const auto letter = make_dead_letter(*what.item.message, what.queue->name, how, node_.clock.now());
+  if (out.publish(letter, *changes) != broker::routed::queued)
+    return false;
+  if (what.item.at != 0)
+    changes->delete_message(what.queue->number, what.item.at);
+  node_.broker->log().commit(std::move(changes), {});
+  out.take().send();
+  log::failure("dead_letter", {{"queue", what.queue->name}, {"reason", why.what}});
+  settle(what, broker::verdict::settled);
+  return true;
 }
 
 void consumer_actor::tell_waiters() {

@@ -40,6 +40,8 @@ protected:
   /// Called for each delivery, in order. Settle it, now or later.
   virtual void on_delivery(delivery what) = 0;
   void settle(const delivery& done, broker::verdict what);
+  /// It can't be read, and would not become readable by coming back: settles it as a dead letter of its queue.
+  void bury(delivery what, const error& why);
 
   /// Handlers to join with the derived class's own.
   caf::message_handler consumer_handlers();
@@ -64,6 +66,7 @@ private:
   void on_deliver(broker::deliver& what);
   void tell_waiters();
   void drain_if_idle();
+  bool bury_now(const delivery& what, const error& why);
 
   node_context& node_;
   std::vector<link> links_; ///< index: consumer key

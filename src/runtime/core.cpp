@@ -260,11 +260,10 @@ private:
     if (!subscribers)
       return subscribers.error();
     for (const auto* type : hosts_->types())
-      if (type->abi->subscription_count > 0)
-        if (auto added = add_consumer(*subscribers, type->abi->type, "subscriber",
-                                      [this, type] { return spawn_subscriber(*hosts_, *type); });
-            !added)
-          return added;
+      if (auto added = add_consumer(*subscribers, type->abi->type, "subscriber",
+                                    [this, type] { return spawn_subscriber(*hosts_, *type); });
+          !added)
+        return added;
     for (const auto& consumer : consumers())
       if (auto ready = ask<consuming>(*system_, consumer, await_consuming{}); !ready)
         return {ready.error().code, "a service does not get its queue: " + ready.error().what};
@@ -389,6 +388,7 @@ private:
     if (!hosts_)
       return true;
     bool done = true;
+    hosts_->give_back();
     for (const auto& consumer : consumers())
       done = ask<drained>(*system_, consumer, drain_consumer{}, std::chrono::ceil<milliseconds>(left())) && done;
     return wait_until([this] { return hosts_->busy() == 0; }, until) && done;

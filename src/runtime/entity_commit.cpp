@@ -4,6 +4,7 @@
 #include "messages/json_object.hpp"
 #include "messages/properties.hpp"
 #include "messages/service_names.hpp"
+#include "runtime/dead_letters.hpp"
 #include "runtime/replies.hpp"
 #include "runtime/store_log.hpp"
 
@@ -237,6 +238,34 @@ store::batch make_discard(const std::string& type, const std::string& id, const 
   if (cause.outbox != 0)
     batch.delete_outbox(cause.outbox);
   return batch;
+}
+
+expected<outcome_commit> make_burial(const addressed_work& cause, const error& why, const error& answer, time_point now,
+                                     commit_tools with) {
+  outcome_commit result;
+  transaction_view view{result.batch};
+  const auto& work = *cause.work;
+  with.publisher.begin();
+  const auto letter = make_dead_letter(cause, why, now);
+  if (with.publisher.publish(letter, view) != broker::routed::queued) {
+    static_cast<void>(with.publisher.take());
+    return {errc::not_found, "no queue '" + std::string{letter->routing_key()} + "'"};
+  }
+  result.leaving.status = status_of(answer.code);
+  if (work.answer) {
+    auto encoded = std::make_shared<const std::string>(encode_error(*work.answer, answer, now));
+    if (!work.answer->reply_to.empty())
+      with.publisher.publish(reply_message(*work.answer, *encoded), view);
+    result.leaving.reply = std::move(encoded);
+  }
+  if (work.what.kind == SB_TIMER)
+    result.batch.delete_timer(cause.type, cause.id, work.what.name);
+  if (work.at != 0)
+    result.batch.delete_message(work.queue, work.at);
+  if (work.outbox != 0)
+    result.batch.delete_outbox(work.outbox);
+  result.leaving.messages = with.publisher.take();
+  return result;
 }
 
 std::string event_scope(const std::string& type, const std::string& id) { return "entity/" + type + "/" + id; }

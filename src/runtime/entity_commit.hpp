@@ -66,6 +66,12 @@ outcome_commit make_commit(const entity_after& entity, const entity_work& cause,
 /// nothing to forget.
 store::batch make_discard(const std::string& type, const std::string& id, const entity_work& cause);
 
+/// What is left of `cause` when it has failed for good: it goes, and its dead letter, which says `why`, comes, in one
+/// batch. Who asked gets `answer`; it is not stored, so that a repeat, or a replay, is done. errc::not_found if the
+/// queue for dead letters isn't there.
+expected<outcome_commit> make_burial(const addressed_work& cause, const error& why, const error& answer, time_point now,
+                                     commit_tools with);
+
 /// Where repeats of an event for one entity are remembered.
 std::string event_scope(const std::string& type, const std::string& id);
 

@@ -1,4 +1,4 @@
-// Map of this file: taking work -- deciding -- committing -- failing -- leaving memory.
+// Map of this file: taking work -- deciding -- committing -- failing -- waiting for another attempt -- leaving memory.
 #include "runtime/entity_host.hpp"
 
 #include <algorithm>
@@ -10,7 +10,9 @@
 #include <caf/send.hpp>
 
 #include "base/random.hpp"
+#include "broker/retry.hpp"
 #include "runtime/bounded_actor.hpp"
+#include "runtime/dead_letters.hpp"
 #include "runtime/entity_commit.hpp"
 #include "runtime/log.hpp"
 #include "runtime/replies.hpp"
@@ -20,7 +22,7 @@ namespace switchboard::runtime {
 // Sent to a host by itself.
 struct committed {};   ///< the oldest pending outcome is durable
 struct take_up_again { ///< work that was put aside
-  entity_work_ptr work;
+  std::uint64_t number = 0;
 };
 struct idle_check {
   std::uint64_t taken = 0; ///< work taken when it was sent
@@ -35,6 +37,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::idle_check)
 namespace switchboard::runtime {
 
 namespace {
+
+constexpr auto grave_timeout = std::chrono::seconds{10};
 
 class entity_host final : public bounded_actor {
 public:
@@ -52,12 +56,15 @@ public:
     return {
         [this](do_work& what) { on_work(std::move(what.work)); },
         [this](committed) { on_committed(); },
-        [this](take_up_again& what) { on_take_up_again(std::move(what.work)); },
+        [this](const take_up_again& what) { on_take_up_again(what.number); },
+        [this](give_back_work) { on_give_back(); },
         [this](const idle_check& what) { on_idle_check(what.taken); },
     };
   }
 
-  void on_exit() override { hosts_.ended(record_.type, record_.id, id(), done_ + aside_ + refused_); }
+  void on_exit() override {
+    hosts_.ended(record_.type, record_.id, id(), done_ + aside_.size() + behind_.size() + refused_);
+  }
 
 protected:
   /// On the sender's thread, inside entity_hosts::tell().
@@ -67,7 +74,8 @@ protected:
     const auto& work = *what.content().get_as<do_work>(0).work;
     refused_.fetch_add(1, std::memory_order_relaxed);
     hosts_.finished();
-    answer_error(work, {errc::unavailable, record_.type + " " + record_.id + " has too much to do"});
+    answer_error(work, {errc::unavailable, record_.type + " " + record_.id + " has too much to do"},
+                 /*later*/ work.what.kind == SB_EVENT);
   }
 
 private:
@@ -80,16 +88,13 @@ private:
     retire_if_over();
   }
 
-  void on_take_up_again(entity_work_ptr work) {
-    --aside_;
-    hosts_.resumed();
-    handle(std::move(work));
-    retire_if_over();
-  }
-
   void handle(entity_work_ptr work) {
     if (work->what.kind == SB_TIMER && !is_armed(*work))
       return done(); // cancelled or armed anew while this one was on its way
+    if (work->deadline && now() > *work->deadline)
+      return discard(*work, {errc::timed_out, "the deadline had passed before it was begun"});
+    if (is_ordered(*work) && first_ && first_ != work)
+      return stand_behind(std::move(work));
     if (now() < parked_until_)
       return refuse_while_parked(std::move(work));
     if (unreadable_)
@@ -103,7 +108,8 @@ private:
 
   bool is_armed(const entity_work& work) const {
     const auto found = timers_.find(work.what.name);
-    return found != timers_.end() && found->second == work.timer;
+    // One that is replayed from the dead letters was disarmed when it got there.
+    return work.timer == 0 ? found == timers_.end() : found != timers_.end() && found->second == work.timer;
   }
 
   bool is_repeated(const std::string& event) {
@@ -136,10 +142,10 @@ private:
   }
 
   /// Thread-safe: on_refused() calls it too.
-  void answer_error(const entity_work& work, const error& why) const {
+  void answer_error(const entity_work& work, const error& why, bool later = false) const {
     if (!work.from)
       return;
-    work_done answer{work.token, false, status_of(why.code), nullptr};
+    work_done answer{work.token, false, status_of(why.code), nullptr, later};
     if (work.answer)
       answer.reply = std::make_shared<const std::string>(encode_error(*work.answer, why, hosts_.node().clock.now()));
     caf::anon_send<caf::message_priority::high>(work.from, std::move(answer));
@@ -187,8 +193,7 @@ private:
   void commit(entity_work_ptr work, const decision& made, time_point at, std::uint64_t random) {
     entity_after after{record_, exists_, !made.ended && (exists_ || made.state)};
     update(after.record, made, at);
-    auto result = make_commit(after, *work, made, timers_, at, random,
-                              {hosts_.store(), publisher_, hosts_.timers().table(), hosts_.limits().reply_window});
+    auto result = make_commit(after, *work, made, timers_, at, random, tools());
     if (!after.exists)
       instance_.reset(); // whoever comes next meets a new entity
     record_ = std::move(after.record);
@@ -198,8 +203,14 @@ private:
         timers_[step.timer.name] = step.timer.token;
       else
         timers_.erase(step.timer.name);
-    pending_.push_back({std::move(work), std::move(result.leaving)});
-    hosts_.store().submit(std::move(result.batch), [self = caf::actor_cast<caf::actor>(this)] {
+    submit(std::move(work), std::move(result));
+  }
+
+  commit_tools tools() { return {hosts_.store(), publisher_, hosts_.timers().table(), hosts_.limits().reply_window}; }
+
+  void submit(entity_work_ptr work, outcome_commit made) {
+    pending_.push_back({std::move(work), std::move(made.leaving)});
+    hosts_.store().submit(std::move(made.batch), [self = caf::actor_cast<caf::actor>(this)] {
       caf::anon_send<caf::message_priority::high>(self, committed{});
     });
   }
@@ -248,6 +259,8 @@ private:
 
   // -- failing ------------------------------------------------------------------------------------------------------
 
+  /// A request that may succeed later is tried again, anything else that is asked for is answered: who asked decides.
+  /// Nobody waits for the answer of an event, a message or a timer, and the state may be another one next time.
   void on_failure(entity_work_ptr work, const error& why) {
     instance_.reset(); // record_ is the last good state
     hosts_.node().metrics.entities_failed.Add({{"type", record_.type}}).Increment();
@@ -257,17 +270,58 @@ private:
                                      {"attempt", work->attempt},
                                      {"reason", why.what}});
     count_failure();
-    if (work->what.kind == SB_REQUEST)
-      return discard(*work, {errc::internal, record_.type + " " + record_.id + " could not decide"});
-    const auto& limits = hosts_.limits();
-    if (work->attempt < limits.attempts) {
-      const auto wait = retry_delay(++work->attempt).value_or(limits.parked);
-      return put_aside(std::move(work), wait);
-    }
-    // Dead letters are not there yet: what fails for good is logged and dropped.
-    log::failure("work_dropped", {{"entity", card().path}, {"message", work->what.name}, {"reason", why.what}});
-    hosts_.node().metrics.dropped.Add({{"bridge", "runtime"}, {"reason", "decision_failed"}}).Increment();
-    discard(*work, why);
+    if (work->first_error.empty())
+      work->first_error = why.what;
+    const bool request = work->what.kind == SB_REQUEST;
+    const bool never = why.code == errc::bad_format || why.code == errc::corrupt;
+    const auto wait = broker::retry_wait(hosts_.limits().retry, work->attempt, random_bits());
+    if (never || !wait || (request && why.code != errc::unavailable))
+      return bury(std::move(work), why);
+    if (work->deadline && now() + *wait > *work->deadline)
+      return discard(*work, failed_answer());
+    ++work->attempt;
+    put_aside(std::move(work), *wait);
+  }
+
+  /// As a dead letter.
+  void bury(entity_work_ptr work, const error& why) {
+    if (work->what.kind == SB_REQUEST && work->what.name == "GET") // there is nothing to do again
+      return discard(*work, failed_answer());
+    auto made = make_burial({record_.type, record_.id, work}, why, failed_answer(), now(), tools());
+    if (!made)
+      return declare_grave(std::move(work), why);
+    log::failure("dead_letter", {{"queue", home_queue(record_.type, *work)},
+                                 {"entity", card().path},
+                                 {"message", work->what.name},
+                                 {"message_id", work->what.message_id},
+                                 {"attempts", work->attempt},
+                                 {"reason", why.what}});
+    forget_timer(*work);
+    submit(std::move(work), std::move(*made));
+  }
+
+  /// What went wrong is for the log and the dead letter, not for whoever asks.
+  error failed_answer() const { return {errc::internal, record_.type + " " + record_.id + " could not decide"}; }
+
+  /// The queue for its dead letters is made when there is one.
+  void declare_grave(entity_work_ptr work, const error& why) {
+    broker::declare_queue what;
+    what.spec.name = broker::dead_letter_queue(home_queue(record_.type, *work));
+    what.spec.durable = true;
+    if (is_ordered(*work))
+      first_ = work;
+    const auto number = keep_aside(std::move(work));
+    request(hosts_.node().broker->topology(), grave_timeout, std::move(what))
+        .then(
+            [this, number, why](const broker::queue_ok&) {
+              if (auto kept = take_aside(number)) {
+                bury(kept, why);
+                after(kept);
+              }
+            },
+            [this, number](const caf::error&) { // nothing is lost: it is tried once more
+              delayed_send<caf::message_priority::high>(this, hosts_.limits().parked, take_up_again{number});
+            });
   }
 
   void count_failure() {
@@ -290,10 +344,90 @@ private:
     put_aside(std::move(work), std::max(milliseconds{1}, parked_until_ - now()));
   }
 
+  // -- waiting for another attempt ----------------------------------------------------------------------------------
+
+  /// Events and messages of others are done in the order in which they came: behind one that has to wait, they wait.
+  static bool is_ordered(const entity_work& work) { return work.what.kind == SB_EVENT || work.what.kind == SB_MESSAGE; }
+
   void put_aside(entity_work_ptr work, milliseconds wait) {
-    ++aside_;
-    hosts_.finished(); // shutdown does not wait for it: it is on disk and comes back at the next start
-    delayed_send<caf::message_priority::high>(this, wait, take_up_again{std::move(work)});
+    if (hosts_.node().draining)
+      return give_back(*work);
+    if (is_ordered(*work))
+      first_ = work;
+    delayed_send<caf::message_priority::high>(this, wait, take_up_again{keep_aside(std::move(work))});
+  }
+
+  /// Shutdown does not wait for it: it is on disk and comes back at the next start.
+  std::uint64_t keep_aside(entity_work_ptr work) {
+    hosts_.finished();
+    if (aside_.empty())
+      hosts_.put_aside(caf::actor_cast<caf::actor>(this), true);
+    aside_.emplace(++last_aside_, std::move(work));
+    return last_aside_;
+  }
+
+  /// Null if it was given back meanwhile.
+  entity_work_ptr take_aside(std::uint64_t number) {
+    auto found = aside_.extract(number);
+    if (!found)
+      return nullptr;
+    hosts_.resumed();
+    if (aside_.empty())
+      hosts_.put_aside(caf::actor_cast<caf::actor>(this), false);
+    return std::move(found.mapped());
+  }
+
+  void on_take_up_again(std::uint64_t number) {
+    if (auto work = take_aside(number)) {
+      handle(work);
+      after(work);
+    }
+    retire_if_over();
+  }
+
+  /// If that was the one others stand behind, they go on.
+  void after(const entity_work_ptr& work) {
+    if (first_ != work || is_aside(work))
+      return;
+    first_ = nullptr;
+    while (!first_ && !behind_.empty()) {
+      auto next = std::move(behind_.front());
+      behind_.pop_front();
+      hosts_.resumed();
+      handle(std::move(next));
+    }
+  }
+
+  bool is_aside(const entity_work_ptr& work) const {
+    return std::any_of(aside_.begin(), aside_.end(), [&](const auto& each) { return each.second == work; });
+  }
+
+  void stand_behind(entity_work_ptr work) {
+    if (hosts_.node().draining)
+      return give_back(*work);
+    hosts_.finished();
+    behind_.push_back(std::move(work));
+  }
+
+  void on_give_back() {
+    hosts_.put_aside(caf::actor_cast<caf::actor>(this), false);
+    auto all = std::exchange(behind_, {});
+    for (auto& [number, work] : std::exchange(aside_, {}))
+      all.push_back(std::move(work));
+    for (const auto& work : all) {
+      hosts_.resumed();
+      give_back(*work);
+    }
+    first_ = nullptr;
+    retire_if_over();
+  }
+
+  /// To its queue; timers and messages of others are found at the next start.
+  void give_back(const entity_work& work) {
+    if (work.from)
+      caf::anon_send<caf::message_priority::high>(
+          work.from, work_done{work.token, false, status_of(errc::stopping), nullptr, true});
+    done();
   }
 
   // -- leaving memory -----------------------------------------------------------------------------------------------
@@ -309,7 +443,7 @@ private:
   }
 
   void retire() {
-    if (pending_.empty() && aside_ == 0 && hosts_.retire(record_.type, record_.id, taken_ + refused_))
+    if (pending_.empty() && aside_.empty() && hosts_.retire(record_.type, record_.id, taken_ + refused_))
       quit();
   }
 
@@ -337,12 +471,15 @@ private:
   std::optional<error> unreadable_; ///< why the stored record could not be read
   std::optional<entity_instance> instance_;
   entity_timers timers_;
-  std::deque<pending> pending_; ///< submitted, oldest first
+  std::deque<pending> pending_;                    ///< submitted, oldest first
+  std::map<std::uint64_t, entity_work_ptr> aside_; ///< waiting to be taken up again
+  std::uint64_t last_aside_ = 0;
+  entity_work_ptr first_;              ///< of the ordered ones that wait, if any does
+  std::deque<entity_work_ptr> behind_; ///< ordered ones that came after it
   restart_history failures_;
   time_point parked_until_{};
   std::uint64_t taken_ = 0; ///< pieces of work received
   std::uint64_t done_ = 0;  ///< ... and finished
-  std::uint64_t aside_ = 0; ///< ... and waiting to be taken up again
   std::atomic<std::uint64_t> refused_{0};
 };
 

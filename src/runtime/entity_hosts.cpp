@@ -100,6 +100,20 @@ void entity_hosts::ended(const std::string& type, const std::string& id, caf::ac
   alive_.fetch_sub(1, std::memory_order_acq_rel); // last: who waits for 0 may destroy us
 }
 
+void entity_hosts::put_aside(const caf::actor& host, bool any) {
+  const std::lock_guard hold{aside_mutex_};
+  if (any)
+    aside_.emplace(host.id(), host);
+  else
+    aside_.erase(host.id());
+}
+
+void entity_hosts::give_back() {
+  const std::lock_guard hold{aside_mutex_};
+  for (const auto& [id, host] : aside_)
+    caf::anon_send<caf::message_priority::high>(host, give_back_work{});
+}
+
 std::size_t entity_hosts::size() const {
   std::size_t count = 0;
   for (const auto& home : shards_) {
@@ -111,6 +125,10 @@ std::size_t entity_hosts::size() const {
 
 void entity_hosts::close() {
   closed_ = true;
+  {
+    const std::lock_guard hold{aside_mutex_};
+    aside_.clear();
+  }
   for (auto& home : shards_) {
     const std::lock_guard hold{home.mutex};
     for (auto& [at, entry] : home.entries)

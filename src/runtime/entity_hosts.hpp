@@ -17,6 +17,7 @@
 
 #include <caf/actor.hpp>
 
+#include "broker/retry.hpp"
 #include "runtime/entity_work.hpp"
 #include "runtime/node_context.hpp"
 #include "runtime/supervision.hpp"
@@ -36,8 +37,8 @@ struct entity_limits {
   milliseconds reply_window{std::chrono::hours{24}}; ///< how long repeats get the stored reply
   milliseconds idle{std::chrono::minutes{10}};       ///< an entity without work leaves memory; its state stays stored
   milliseconds parked{std::chrono::seconds{30}};     ///< how long one that keeps failing answers 503
-  unsigned attempts = 4;                             ///< for a timer, event or message whose decision fails
   restart_limits failures{};                         ///< before it is parked
+  broker::retry_rules retry{};                       ///< of what fails and may succeed later
 };
 
 class entity_hosts {
@@ -60,6 +61,9 @@ public:
   /// Host actors that have not ended; after close() this object may go once it is 0.
   std::uint64_t alive() const noexcept { return alive_.load(std::memory_order_acquire); }
 
+  /// The node stops: what waits for another attempt is given back to its queue, or is found at the next start.
+  void give_back();
+
   /// Ends all hosts; tell() returns false from now on. Durable effects that had not left are found at the next start.
   void close();
 
@@ -71,6 +75,8 @@ public:
   // For entity_host only.
   /// True: forgotten, nothing more will come, so it may quit. False: `taken` pieces of work are not all there were.
   bool retire(const std::string& type, const std::string& id, std::uint64_t taken);
+  /// It has put work aside, or has none aside any more: who is to be told to give it back.
+  void put_aside(const caf::actor& host, bool any);
   void finished(std::uint64_t count = 1) noexcept { busy_.fetch_sub(count, std::memory_order_acq_rel); }
   /// Work that was put aside is taken up again.
   void resumed() noexcept { busy_.fetch_add(1, std::memory_order_acq_rel); }
@@ -100,6 +106,8 @@ private:
   timer_service timers_;
   std::map<std::string, hosted_type> types_;
   std::array<shard, 32> shards_;
+  std::mutex aside_mutex_;
+  std::map<caf::actor_id, caf::actor> aside_; ///< under aside_mutex_: hosts with work put aside
   std::atomic<std::uint64_t> busy_{0};
   std::atomic<std::uint64_t> alive_{0};
   std::atomic<bool> closed_{false};

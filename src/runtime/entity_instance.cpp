@@ -16,6 +16,7 @@ std::string own(sb_bytes bytes) { return bytes.size ? std::string{bytes.data, by
 struct collector {
   decision made;
   std::string failure;
+  errc failed_as = errc::internal;
 
   static collector& of(void* self) noexcept { return *static_cast<collector*>(self); }
   static void reply(void* self, int status, sb_bytes body) { of(self).made.reply = {status, own(body), {}, {}}; }
@@ -37,9 +38,16 @@ struct collector {
   }
   static void cancel_timer(void* self, sb_bytes name) { of(self).made.timers.push_back({own(name), {}, {}}); }
   static void fail(void* self, sb_bytes text) { of(self).failure = own(text); }
+  static void fail_as(void* self, std::int32_t kind, sb_bytes text) {
+    fail(self, text);
+    of(self).failed_as = kind == SB_TRANSIENT   ? errc::unavailable
+                         : kind == SB_PERMANENT ? errc::bad_format
+                                                : errc::internal;
+  }
 
   sb_outcome table() noexcept {
-    return {sizeof(sb_outcome), this, &reply, &refuse, &state, &end, &event, &send, &arm_timer, &cancel_timer, &fail};
+    return {sizeof(sb_outcome), this,          &reply, &refuse, &state, &end, &event, &send,
+            &arm_timer,         &cancel_timer, &fail,  &fail_as};
   }
 };
 
@@ -95,7 +103,7 @@ expected<decision> entity_instance::decide(const entity_message& what, std::stri
   if (!failed)
     return failed.error();
   if (*failed != 0)
-    return {errc::internal, into.failure.empty() ? "the decision failed without a reason" : into.failure};
+    return {into.failed_as, into.failure.empty() ? "the decision failed without a reason" : into.failure};
   if (auto good = check_decision(into.made); !good)
     return good.error();
   return std::move(into.made);

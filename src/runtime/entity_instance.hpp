@@ -75,7 +75,8 @@ public:
   /// `state` empty: an entity that does not exist yet. Never throws, whatever the plugin does.
   static expected<entity_instance> open(const sb_entity_type& type, std::string_view state, std::uint32_t version);
 
-  /// errc::internal with the plugin's reason if it failed; then open a new one from the last good state.
+  /// If it failed, the plugin's reason under errc::unavailable (it may succeed later), errc::bad_format (it never will)
+  /// or errc::internal (who knows); then open a new one from the last good state.
   expected<decision> decide(const entity_message& what, std::string_view entity_id, time_point now,
                             std::uint64_t random, std::string_view settings);
   /// The public JSON of the resource.

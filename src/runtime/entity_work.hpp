@@ -41,9 +41,13 @@ struct entity_work {
   /// Where the message lies in the log: deleted in the entity's own commit. 0: not in the log.
   broker::queue_number queue = 0;
   broker::position at = 0;
-  std::uint64_t outbox = 0; ///< number of the outbox record this came from; deleted in the commit
-  timer_token timer = 0;    ///< the arming that fired
+  std::string queue_name;             ///< it came from; empty: from no queue
+  message_ptr source;                 ///< as it came from there
+  std::optional<time_point> deadline; ///< of a request: after it nobody wants the answer, so it is not begun
+  std::uint64_t outbox = 0;           ///< number of the outbox record this came from; deleted in the commit
+  timer_token timer = 0;              ///< the arming that fired
   unsigned attempt = 1;
+  std::string first_error; ///< of the first attempt, if that failed
 };
 using entity_work_ptr = std::shared_ptr<entity_work>;
 
@@ -52,15 +56,20 @@ struct do_work {
   entity_work_ptr work;
 };
 
+/// CAF message to an entity host: the node stops, so what waits for another attempt goes back.
+struct give_back_work {};
+
 /// The work is over. After a commit everything of it is durable and has left.
 struct work_done {
   std::uint64_t token = 0;
   bool committed = false; ///< false: nothing was kept, and the sender answers and acknowledges
   int status = 200;
   std::shared_ptr<const std::string> reply; ///< the encoded response of a request
+  bool later = false; ///< not now, but soon or at the next start: the queue keeps it and brings it again
 };
 
 } // namespace switchboard::runtime
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::do_work)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::give_back_work)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::work_done)

@@ -9,6 +9,7 @@
 
 #include "base/ids.hpp"
 #include "broker/publisher.hpp"
+#include "broker/queue_arguments.hpp"
 #include "messages/json_object.hpp"
 #include "messages/properties.hpp"
 #include "messages/service_names.hpp"
@@ -47,14 +48,19 @@ protected:
   void on_delivery(delivery what) override {
     auto terms = terms_of(*what.item.message);
     auto asked = decode_request(what.item.message->body());
-    if (!asked)
+    if (!asked) {
+      if (terms.reply_to.empty()) { // nobody would ever hear of it
+        count("invalid", std::to_string(status_of(asked.error().code)));
+        return bury(std::move(what), asked.error());
+      }
       return answer_now(what, terms, "invalid", asked.error());
+    }
     if (asked->message_id.empty())
       asked->message_id = terms.message_id; // AMQP's own property, where the envelope has no room for it
     terms.message_id = asked->message_id;
     terms.dialect = asked->dialect;
     terms.scope = terms.message_id.empty() ? std::string{} : scope_;
-    if (is_late(*asked))
+    if (is_late(*asked, *what.item.message))
       return answer_now(what, terms, asked->method, {errc::timed_out, "the deadline had passed when it arrived"});
     if (asked->method == "GET")
       terms.scope.clear(); // asking again is asking for what is now; its key may be that of the command it asks after
@@ -90,11 +96,26 @@ private:
 
   // -- its request is checked -----------------------------------------------------------------------------------------
 
-  bool is_late(const asked_for& asked) const {
+  /// The earlier one of the envelope's and the message's own: its expiration counts from now on, since nobody knows
+  /// when it was published.
+  std::optional<time_point> deadline_of(const asked_for& asked, const message& from) const {
+    std::optional<time_point> deadline;
     const auto header = asked.headers.find("deadline");
-    if (header == asked.headers.end() || !header->is_string())
-      return false;
-    const auto deadline = from_iso8601(header->get_ref<const std::string&>());
+    if (header != asked.headers.end() && header->is_string())
+      if (const auto said = from_iso8601(header->get_ref<const std::string&>()))
+        deadline = *said;
+    if (!carries_expiration(from.properties()))
+      return deadline;
+    const auto properties = glance_properties(from.properties());
+    const auto life =
+        properties ? broker::read_expiration(properties->expiration) : expected<milliseconds>{properties.error()};
+    if (life && (!deadline || now() + *life < *deadline))
+      deadline = now() + *life;
+    return deadline;
+  }
+
+  bool is_late(const asked_for& asked, const message& from) const {
+    const auto deadline = deadline_of(asked, from);
     return deadline && *deadline < now();
   }
 
@@ -134,6 +155,9 @@ private:
     work->answer = terms;
     work->queue = what.queue->number;
     work->at = what.item.at;
+    work->queue_name = what.queue->name;
+    work->source = what.item.message;
+    work->deadline = deadline_of(asked, *what.item.message);
     work->from = caf::actor_cast<caf::actor>(this);
     work->token = add_job(std::move(what), terms, asked.method);
     if (!hosts_.tell(found->type->type, *id, work))
@@ -217,6 +241,8 @@ private:
     jobs_.erase(found);
     if (!finished.message_id.empty())
       by_message_.erase(finished.message_id);
+    if (what.later)
+      return give_back(finished);
     for (std::size_t index = 0; index < finished.deliveries.size(); ++index) {
       const auto& [from, terms] = finished.deliveries[index];
       // The entity has answered and deleted the first one in its commit; everything else is ours.
@@ -227,6 +253,15 @@ private:
     }
     count(finished.method, std::to_string(what.status));
     seconds_.Observe(std::chrono::duration<double>(now() - finished.begun).count());
+  }
+
+  /// The node stops. What is on disk is done after the next start; of the rest whoever asked is told.
+  void give_back(const job& unfinished) {
+    for (const auto& [from, terms] : unfinished.deliveries)
+      if (from.item.at != 0)
+        settle(from, broker::verdict::requeue);
+      else
+        answer_now(from, terms, unfinished.method, {errc::stopping, "the node is stopping"});
   }
 
   void answer_now(const delivery& what, const reply_terms& terms, const std::string& method, const error& why) {

@@ -7,6 +7,7 @@
 #include "messages/json_object.hpp"
 #include "messages/service_names.hpp"
 #include "runtime/consumer_actor.hpp"
+#include "runtime/dead_letters.hpp"
 #include "runtime/log.hpp"
 
 namespace switchboard::runtime {
@@ -26,13 +27,20 @@ std::vector<std::string> sources_of(const sb_entity_type& type) {
   return exchanges;
 }
 
+std::vector<consumed_queue> queues_of(const sb_entity_type& type) {
+  std::vector<consumed_queue> queues{{work_queue(type.type), {}, prefetch}};
+  if (type.subscription_count > 0)
+    queues.push_back({subscription_queue(type.type), sources_of(type), prefetch});
+  return queues;
+}
+
 class subscriber final : public consumer_actor {
 public:
   subscriber(caf::actor_config& config, entity_hosts& hosts, const hosted_type& type)
       : consumer_actor(config, hosts.node(),
                        hosts.node().directory.enter("/subscribers/" + std::string{type.abi->type}, "subscriber",
                                                     hosts.node().clock.now()),
-                       {{subscription_queue(type.abi->type), sources_of(*type.abi), prefetch}}),
+                       queues_of(*type.abi)),
         hosts_(hosts), type_(*type.abi) {}
 
   caf::behavior make_behavior() override {
@@ -41,17 +49,32 @@ public:
 
 protected:
   void on_delivery(delivery what) override {
+    if (queue_name(what.key) == work_queue(type_.type))
+      return on_work(std::move(what));
     const auto fact = decode_event(what.item.message->body());
-    if (!fact) {
-      log::warning("event_unreadable", {{"queue", queue_name(what.key)}, {"reason", fact.error().what}});
-      return settle(what, broker::verdict::ack); // it would not become readable by coming back
-    }
+    if (!fact)
+      return bury(std::move(what), fact.error());
     const auto id = told_entity(*fact);
     if (id.empty())
       return settle(what, broker::verdict::ack);
-    auto work = work_of(*fact);
+    tell(id, work_of(*fact), std::move(what));
+  }
+
+private:
+  void on_work(delivery what) {
+    auto read = read_work(*what.item.message);
+    if (read && read->type != type_.type)
+      read = error{errc::bad_format, "it is for an entity of type " + read->type};
+    if (!read)
+      return bury(std::move(what), read.error());
+    tell(read->id, read->work, std::move(what));
+  }
+
+  void tell(const std::string& id, entity_work_ptr work, delivery what) {
     work->queue = what.queue->number;
     work->at = what.item.at;
+    work->queue_name = what.queue->name;
+    work->source = what.item.message;
     work->from = caf::actor_cast<caf::actor>(this);
     work->token = ++tokens_;
     const auto token = work->token;
@@ -60,7 +83,6 @@ protected:
       give_back(token);
   }
 
-private:
   /// The entity that the subscription's key names; empty if there is none to tell.
   std::string told_entity(const event& fact) const {
     for (std::size_t index = 0; index < type_.subscription_count; ++index) {
@@ -90,10 +112,8 @@ private:
     auto found = at_work_.extract(what.token);
     if (found.empty())
       return;
-    // Refused for want of room: the queue keeps it and brings it again.
-    const bool again = !what.committed && what.status == status_of(errc::unavailable);
     settle(found.mapped(), what.committed ? broker::verdict::settled
-                           : again        ? broker::verdict::requeue
+                           : what.later   ? broker::verdict::requeue
                                           : broker::verdict::ack);
   }
 

@@ -1,6 +1,7 @@
 // Brings events to the entities that subscribed to them: one durable queue per entity type, bound to the exchanges its
 // subscriptions come from. An event is acknowledged in the commit of the entity it told; at least once on the queue,
-// once in the entity (repeats of an event id are dropped there).
+// once in the entity (repeats of an event id are dropped there). A second queue brings timers and messages that were
+// dead letters and are to be tried once more (dead_letters.hpp).
 #pragma once
 
 #include <string>
@@ -14,7 +15,7 @@ namespace switchboard::runtime {
 /// "call" -> "switchboard.call.subscribe"
 std::string subscription_queue(const std::string& type);
 
-/// Precondition: the type has subscriptions. Knows consumer_actor's messages.
+/// Knows consumer_actor's messages.
 caf::actor spawn_subscriber(entity_hosts& hosts, const hosted_type& type);
 
 } // namespace switchboard::runtime

@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 #define SWITCHBOARD_ABI_MAJOR 1 /* a host loads only plugins of its own major */
-#define SWITCHBOARD_ABI_MINOR 0 /* ... and of its own or a lower minor */
+#define SWITCHBOARD_ABI_MINOR 1 /* ... and of its own or a lower minor */
 
 typedef struct sb_bytes {
   const char* data;
@@ -58,6 +58,13 @@ typedef struct sb_context {
   sb_bytes settings; /* JSON object: the plugin's section of the configuration file */
 } sb_context;
 
+/* Why a decision failed (seed 000, "Error Categories"; business errors are no failures: refuse()). */
+typedef enum sb_failure {
+  SB_FAILURE = 0,   /* unknown: a request is answered 500 and becomes a dead letter, anything else is tried again */
+  SB_TRANSIENT = 1, /* tried again: after 1, 2, 4, 8, 16, 32 s, then a dead letter */
+  SB_PERMANENT = 2  /* it never can be done: a dead letter at once */
+} sb_failure;
+
 /* What a decision wants done. The host collects the calls and commits them as one transaction with the message itself,
  * or none of them if decide fails. */
 typedef struct sb_outcome {
@@ -72,6 +79,8 @@ typedef struct sb_outcome {
   void (*arm_timer)(void* self, sb_bytes name, int64_t delay_ms, sb_bytes payload_json); /* replaces one of that name */
   void (*cancel_timer)(void* self, sb_bytes name);
   void (*fail)(void* self, sb_bytes text); /* why decide returned non-zero */
+  /* Since 1.1: the same, with an sb_failure. */
+  void (*fail_as)(void* self, int32_t failure, sb_bytes text);
 } sb_outcome;
 
 typedef enum sb_route_target {

@@ -161,12 +161,24 @@ class binding {
       else if (made.next_state())
         live.now = made.next_state();
       return 0;
+    } catch (const transient_error& e) {
+      fail_as(*out, SB_TRANSIENT, e.what());
+    } catch (const permanent_error& e) {
+      fail_as(*out, SB_PERMANENT, e.what());
     } catch (const std::exception& e) {
       out->fail(out->self, bytes_of(e.what()));
     } catch (...) {
       out->fail(out->self, bytes_of("an exception of an unknown type"));
     }
     return 1;
+  }
+
+  /// A host of minor 0 knows one kind of failure.
+  static void fail_as(sb_outcome& out, sb_failure kind, const char* text) {
+    if (out.size >= sizeof(sb_outcome))
+      out.fail_as(out.self, kind, bytes_of(text));
+    else
+      out.fail(out.self, bytes_of(text));
   }
 
   static void write(const instance& live, const context& ctx, const outcome<state>& made, sb_outcome& out) {

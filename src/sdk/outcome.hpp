@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <variant>
@@ -12,6 +13,16 @@
 #include "messages/envelope.hpp"
 
 namespace switchboard::sdk {
+
+/// Thrown by a decision that may succeed later: what it needs isn't there yet. The message is tried again on the seed's
+/// schedule (1 … 32 s), then it is a dead letter. Anything else that is thrown fails a request at once.
+struct transient_error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+/// Thrown by a decision that can never succeed: the message is a dead letter at once.
+struct permanent_error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 /// Another entity's address.
 struct entity_ref {

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <numeric>
 #include <set>
 
 namespace switchboard {
@@ -10,16 +9,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST(retry_schedule, is_the_documented_one) {
-  EXPECT_EQ(retry_delay(1), milliseconds{0s});
-  EXPECT_EQ(retry_delay(2), milliseconds{1s});
-  EXPECT_EQ(retry_delay(7), milliseconds{32s});
-  EXPECT_EQ(std::accumulate(retry_schedule.begin(), retry_schedule.end(), milliseconds{0}), 63s);
-}
-
-TEST(retry_schedule, ends_after_seven_attempts) {
-  EXPECT_EQ(retry_delay(8), std::nullopt);
-  EXPECT_EQ(retry_delay(0), std::nullopt);
+TEST(jittered, strays_by_a_tenth_either_way) {
+  EXPECT_EQ(jittered(10s, 1000), 10s);
+  EXPECT_EQ(jittered(10s, 0), 9s);
+  EXPECT_EQ(jittered(10s, 2000), 11s);
+  EXPECT_EQ(jittered(0ms, 0), 0ms);
+  constexpr auto long_time = std::chrono::hours{24 * 365 * 10};
+  EXPECT_GT(jittered(long_time, 2000), long_time);
+  EXPECT_LT(jittered(long_time, 0), long_time);
 }
 
 TEST(back_off, doubles_up_to_its_limit) {

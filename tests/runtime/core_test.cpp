@@ -210,25 +210,6 @@ TEST_F(node_test, messages_between_entities_arrive_once_and_may_create_the_recei
   EXPECT_EQ(left, 0U);
 }
 
-TEST_F(node_test, a_message_whose_decision_keeps_failing_is_dropped_in_the_end) {
-  stop();
-  auto options = counter_node(folder.str(), time);
-  options.entities.attempts = 1;
-  start(options);
-  create("c-1");
-  create("c-2");
-  call("POST", "/v1/counters/c-1/tell", R"({"to":"c-2","what":"fail"})");
-  call("POST", "/v1/counters/c-1/tell", R"({"to":"c-2"})");
-  json answer;
-  do // two messages are on their way
-    answer = call("GET", "/v1/counters/c-2");
-  while (answer["body"]["value"] != 1);
-  std::size_t left = 0;
-  ASSERT_TRUE(node->store().flush());
-  ASSERT_TRUE(node->store().each_outbox([&](store::outbox_record&&) { return ++left, true; }));
-  EXPECT_EQ(left, 0U);
-}
-
 TEST_F(node_test, a_timer_fires_when_its_time_has_come) {
   watch_events();
   create("c-1");

@@ -10,19 +10,19 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Pair;
 
-constexpr time_point start{1'000'000s};
+constexpr time_point noon{1'000'000s};
 
 struct timers : testing::Test {
   timer_table table;
 
   timer_token arm(std::string id, std::string name, milliseconds after) {
     const auto token = table.next_token();
-    first = table.arm({"call", std::move(id), std::move(name), "{}", start + after, token});
+    first = table.arm({"call", std::move(id), std::move(name), "{}", noon + after, token});
     return token;
   }
   std::vector<std::string> fire(milliseconds after) {
     std::vector<std::string> names;
-    for (const auto& timer : table.take_due(start + after))
+    for (const auto& timer : table.take_due(noon + after))
       names.push_back(timer.id + "/" + timer.name);
     return names;
   }
@@ -35,7 +35,7 @@ TEST_F(timers, come_due_in_order_of_time) {
   arm("a", "late", 30ms);
   EXPECT_THAT(fire(9ms), IsEmpty());
   EXPECT_THAT(fire(25ms), ElementsAre("a/ring", "b/ring"));
-  EXPECT_EQ(table.next_due(), start + 30ms);
+  EXPECT_EQ(table.next_due(), noon + 30ms);
 }
 
 TEST_F(timers, are_handed_out_once) {
@@ -83,7 +83,7 @@ TEST_F(timers, of_one_entity_are_told_apart_from_those_of_others) {
   arm("a", "ring", 10ms);
   arm("a", "wrap_up", 20ms);
   arm("aa", "ring", 10ms);
-  table.arm({"agent", "a", "ring", "{}", start, table.next_token()});
+  table.arm({"agent", "a", "ring", "{}", noon, table.next_token()});
   EXPECT_THAT(table.of("call", "a"), ElementsAre(Pair("ring", testing::_), Pair("wrap_up", testing::_)));
 }
 

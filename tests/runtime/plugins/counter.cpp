@@ -69,7 +69,8 @@ result reminded(counter c, const message&, const context& ctx) {
 result tell(counter, const message& msg, const context&) {
   sdk::body_reader in{msg};
   result out;
-  out.send({"counter", in.identity("to")}, in.text("what", "bump")).reply(200, nullptr);
+  const auto until = in.integer("until_ms", 0, 0, std::int64_t{1} << 50);
+  out.send({"counter", in.identity("to")}, in.text("what", "bump"), {{"until_ms", until}}).reply(200, nullptr);
   return out;
 }
 result bump(counter c, const message&, const context& ctx) {
@@ -94,6 +95,19 @@ result end(counter c, const message&, const context& ctx) {
   return out;
 }
 
+/// Can't do it before the time it is told.
+result wait_for(counter c, const message& msg, const context& ctx) {
+  ++c.value;
+  if (ctx.now() < time_point{milliseconds{sdk::body_reader{msg}.integer("until_ms", 0, 0, std::int64_t{1} << 50)}})
+    throw sdk::transient_error("it is not time yet");
+  result out;
+  out.next(c).event("counter.changed", shown(c, ctx));
+  if (msg.kind == sdk::message_kind::request)
+    out.reply(200, shown(c, ctx));
+  return out;
+}
+result never(counter, const message&, const context&) { throw sdk::permanent_error("it never works"); }
+
 result fail(counter, const message&, const context&) { throw std::runtime_error("asked to fail"); }
 
 } // namespace
@@ -114,9 +128,14 @@ const sdk::entity_type<counter>& counter_type() {
                                              answers<counter>("POST", "/v1/counters/{id}/forget", forget),
                                              answers<counter>("POST", "/v1/counters/{id}/tell", tell),
                                              answers<counter>("POST", "/v1/counters/{id}/fail", fail),
+                                             answers<counter>("POST", "/v1/counters/{id}/wait", wait_for),
+                                             answers<counter>("POST", "/v1/counters/{id}/never", never),
                                              answers_by<counter>("counter_id", "POST", "/v1/additions", add),
                                              told<counter>("bump", bump, bump_new),
                                              told<counter>("fail", fail),
+                                             told<counter>("never", never),
+                                             told<counter>("wait", wait_for),
+                                             timer<counter>("fail", fail),
                                              timer<counter>("remind", reminded),
                                              hears<counter>("weather.changed", "counter_id", hear),
                                          }};
