@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "bridges/http/dead_letters.hpp"
 #include "bridges/http/management.hpp"
 #include "runtime/bearer_token.hpp"
 
@@ -17,18 +18,22 @@ constexpr const char* index_page = R"(<!DOCTYPE html>
 <body><h1>Switchboard</h1><ul>
 <li><a href="/readyz">ready?</a> <a href="/healthz">alive?</a></li>
 <li><a href="/api/actors">live actors</a> (?prefix=/services&amp;limit=100)</li>
+<li><a href="/api/dead-letters">dead letters</a></li>
 <li><a href="/metrics">metrics</a></li>
 </ul></body></html>
 )";
 
 } // namespace
 
-admin::admin(runtime::node_context& node, std::shared_ptr<application> api, readiness not_ready)
-    : node_(node), api_(std::move(api)), not_ready_(std::move(not_ready)) {}
+admin::admin(runtime::node_context& node, std::shared_ptr<application> api, readiness not_ready,
+             std::shared_ptr<application> letters)
+    : node_(node), api_(std::move(api)), letters_(std::move(letters)), not_ready_(std::move(not_ready)) {}
 
 void admin::handle(http_request what, runtime::asio_unit& home, reply done) {
   if (api_ && management::serves(runtime::path_of(what.target)))
     return api_->handle(std::move(what), home, std::move(done));
+  if (letters_ && dead_letters::serves(runtime::path_of(what.target)))
+    return letters_->handle(std::move(what), home, std::move(done));
   done(answer(what));
 }
 

@@ -4,6 +4,7 @@
 //   /            links                      /healthz     200 as long as the process serves
 //   /metrics     Prometheus text 0.0.4      /readyz      200, or 503 and the reason
 //   /api/actors  ?prefix=/services&limit=1000
+//   /api/dead-letters                              see dead_letters.hpp: these can be changed, and ask who is there
 #pragma once
 
 #include <functional>
@@ -22,7 +23,8 @@ public:
   using readiness = std::function<std::optional<std::string>()>;
 
   /// `api`: who serves RabbitMQ's management API below /api; null: nobody.
-  explicit admin(runtime::node_context& node, std::shared_ptr<application> api = {}, readiness not_ready = {});
+  explicit admin(runtime::node_context& node, std::shared_ptr<application> api = {}, readiness not_ready = {},
+                 std::shared_ptr<application> letters = {});
   void handle(http_request what, runtime::asio_unit& home, reply done) override;
 
 private:
@@ -32,6 +34,7 @@ private:
 
   runtime::node_context& node_;
   const std::shared_ptr<application> api_;
+  const std::shared_ptr<application> letters_;
   const readiness not_ready_;
 };
 

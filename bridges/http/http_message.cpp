@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "messages/json_object.hpp"
+#include "runtime/bearer_token.hpp"
 
 namespace switchboard::http {
 
@@ -44,6 +45,26 @@ http_answer error_answer(int status, std::string_view reason, std::string_view m
 }
 
 http_answer error_answer(const error& why) { return error_answer(status_of(why.code), text(why.code), why.what); }
+
+std::vector<std::string> segments_below(std::string_view prefix, std::string_view path) {
+  std::vector<std::string> all;
+  path.remove_prefix(std::min(prefix.size(), path.size()));
+  while (!path.empty()) {
+    const auto slash = std::min(path.find('/'), path.size());
+    all.push_back(runtime::percent_decoded(path.substr(0, slash)));
+    path.remove_prefix(std::min(slash + 1, path.size()));
+  }
+  return all;
+}
+
+bool is_json_text(const std::string& bytes) {
+  try {
+    static_cast<void>(json(bytes).dump());
+    return true;
+  } catch (const json::type_error&) {
+    return false;
+  }
+}
 
 bool is_loopback_host(std::string_view host) noexcept {
   if (host.starts_with('[')) {

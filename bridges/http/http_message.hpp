@@ -38,6 +38,12 @@ http_answer error_answer(int status, std::string_view reason, std::string_view m
 http_answer error_answer(const error& why);
 http_answer json_answer(int status, const json& body);
 
+/// The decoded parts of a path between slashes, behind the prefix it starts with.
+std::vector<std::string> segments_below(std::string_view prefix, std::string_view path);
+
+/// Bytes that JSON can carry as they are: UTF-8.
+bool is_json_text(const std::string& bytes);
+
 /// True for "localhost", 127.0.0.0/8 and [::1], with or without a port. Text only, nothing is looked up.
 bool is_loopback_host(std::string_view host) noexcept;
 

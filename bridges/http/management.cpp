@@ -7,8 +7,8 @@
 #include <boost/asio/post.hpp>
 #include <caf/send.hpp>
 
+#include "bridges/http/basic_login.hpp"
 #include "bridges/http/management_desk.hpp"
-#include "broker/base64.hpp"
 #include "runtime/bearer_token.hpp"
 
 namespace switchboard::http {
@@ -44,32 +44,6 @@ constexpr std::string_view api_words[] = {"overview",
                                           "aliveness-test",
                                           "healthchecks"};
 
-std::vector<std::string> segments_of(std::string_view path) {
-  std::vector<std::string> all;
-  path.remove_prefix(std::min(api_prefix.size(), path.size()));
-  while (!path.empty()) {
-    const auto slash = std::min(path.find('/'), path.size());
-    all.push_back(runtime::percent_decoded(path.substr(0, slash)));
-    path.remove_prefix(std::min(slash + 1, path.size()));
-  }
-  return all;
-}
-
-struct basic_login {
-  std::string user, password;
-};
-
-std::optional<basic_login> basic_login_of(std::string_view authorization) {
-  constexpr std::string_view scheme = "Basic ";
-  if (!authorization.starts_with(scheme))
-    return std::nullopt;
-  const auto text = broker::from_base64(authorization.substr(scheme.size()));
-  const auto colon = text ? text->find(':') : std::string::npos;
-  if (colon == std::string::npos)
-    return std::nullopt;
-  return basic_login{text->substr(0, colon), text->substr(colon + 1)};
-}
-
 } // namespace
 
 management::management(runtime::node_context& node, std::string loopback_user)
@@ -97,14 +71,13 @@ void management::handle(http_request what, runtime::asio_unit& home, reply done)
   call->done = [&home, done = std::move(done)](http_answer answer) {
     boost::asio::post(home.context(), [done, answer = std::move(answer)]() mutable { done(std::move(answer)); });
   };
-  call->path = segments_of(runtime::path_of(what.target));
+  call->path = segments_below(api_prefix, runtime::path_of(what.target));
   call->rules = node_.vhosts->access().rules();
-  const auto login = basic_login_of(what.header("Authorization"));
-  const bool from_here = login && (what.from_loopback || login->user != loopback_user_);
+  auto user = logged_in(what, *call->rules, loopback_user_);
   call->what = std::move(what);
-  if (!from_here || !call->rules->authenticate(login->user, login->password))
+  if (!user)
     return call->refused("Login failed");
-  call->user = login->user;
+  call->user = std::move(*user);
   if (!call->monitors() && !call->makes_policies() && !call->has_tag("management"))
     return call->refused("Not management user");
   caf::anon_send(desk_, management_ask{std::move(call)});

@@ -798,14 +798,7 @@ private:
       body = body.substr(0, *state.truncate);
     // Text if it is UTF-8 and nobody asked for the other.
     std::string payload{body};
-    bool as_text = !state.as_base64;
-    if (as_text) {
-      try {
-        static_cast<void>(ordered_json(payload).dump());
-      } catch (const ordered_json::exception&) {
-        as_text = false;
-      }
-    }
+    const bool as_text = !state.as_base64 && is_json_text(payload);
     return {{"payload_bytes", size},
             {"redelivered", found.item.redelivered},
             {"exchange", what.exchange()},

@@ -161,12 +161,13 @@ ordered_json queue_to_json(const broker::topology_listing::queue& of, const brok
           {"policy", of.policy.empty() ? ordered_json(nullptr) : ordered_json(of.policy)},
           {"operator_policy", of.operator_policy.empty() ? ordered_json(nullptr) : ordered_json(of.operator_policy)},
           {"effective_policy_definition", std::move(effective)},
-          {"messages", now.ready + now.unacked},
+          {"messages", now.ready + now.unacked + now.waiting},
           {"messages_details", no_rate()},
           {"messages_ready", now.ready},
           {"messages_ready_details", no_rate()},
           {"messages_unacknowledged", now.unacked},
           {"messages_unacknowledged_details", no_rate()},
+          {"messages_waiting", now.waiting}, // for their next attempt: RabbitMQ has none
           {"message_bytes_ready", now.ready_bytes},
           {"consumers", now.consumers}};
 }

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -56,6 +58,20 @@ public:
   /// Queues some of whose stored messages could not be read at the start; the others were. Fixed once start() is done.
   const std::vector<std::string>& damaged_queues() const noexcept { return damaged_queues_; }
 
+  /// Messages in queues for dead letters (retry.hpp) that have any, by queue.
+  std::map<std::string, std::uint64_t> dead_letters() const {
+    const std::lock_guard hold{letters_mutex_};
+    return letters_;
+  }
+  /// For queues only.
+  void count_dead_letters(const std::string& queue, std::uint64_t count) {
+    const std::lock_guard hold{letters_mutex_};
+    if (count > 0)
+      letters_[queue] = count;
+    else
+      letters_.erase(queue);
+  }
+
   /// For the topology actor only.
   void note_damaged(std::string queue) { damaged_queues_.push_back(std::move(queue)); }
   void swap_routes(std::shared_ptr<const routing_table> next) {
@@ -70,6 +86,8 @@ private:
   std::atomic<std::shared_ptr<const routing_table>> routes_;
   reply_directory replies_;
   std::vector<std::string> damaged_queues_;
+  mutable std::mutex letters_mutex_;
+  std::map<std::string, std::uint64_t> letters_; ///< under letters_mutex_
 };
 using broker_ptr = std::shared_ptr<broker>;
 

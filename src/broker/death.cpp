@@ -138,6 +138,36 @@ message_ptr make_dead_letter(const message& what, death why, std::string_view qu
                       routing_key ? std::string_view{} : what.hidden_keys());
 }
 
+std::optional<revived> undo_death(const message& dead_letter) {
+  auto properties = properties_of(dead_letter);
+  const auto* found = properties.headers ? deaths_in(*properties.headers) : nullptr;
+  const auto* last = found && !found->empty() ? std::get_if<field_table>(&found->front().value) : nullptr;
+  if (!last || !last->text("queue"))
+    return std::nullopt;
+  const std::string queue{*last->text("queue")};
+  const std::string exchange{last->text("exchange").value_or("")};
+  std::string key = queue;
+  const auto* keys = last->find("routing-keys");
+  if (const auto* all = keys ? std::get_if<field_array>(&keys->value) : nullptr; all && !all->empty())
+    if (const auto* first = all->front().as_string())
+      key = *first;
+  auto& headers = *properties.headers;
+  auto earlier = *found;
+  earlier.erase(earlier.begin());
+  if (earlier.empty()) {
+    for (const auto* name : {"x-death", "x-first-death-reason", "x-first-death-queue", "x-first-death-exchange"})
+      headers.erase(name);
+  } else {
+    headers.set(std::string{deaths_header}, std::move(earlier));
+  }
+  for (const auto* name : {"x-retry-attempts", "x-delivery-count", "x-first-error", "x-last-error", "x-trace-id"})
+    headers.erase(name);
+  const auto* before = headers.find("x-replayed");
+  headers.set("x-replayed", (before ? before->as_integer().value_or(0) : 0) + 1);
+  return revived{
+      queue, make_message(exchange, key, encode_properties(properties), dead_letter.body(), dead_letter.persistent())};
+}
+
 bool closes_circle(const message& dead_letter, std::string_view queue) {
   const auto properties = properties_of(dead_letter);
   const auto* deaths = properties.headers ? deaths_in(*properties.headers) : nullptr;

@@ -24,6 +24,14 @@ message_ptr make_dead_letter(const message& what, death why, std::string_view qu
                              const std::optional<std::string>& routing_key, time_point now, std::uint64_t attempts = 0,
                              bool keep = false);
 
+/// A dead letter as it was before it died last: back on its way to the queue where that was.
+struct revived {
+  std::string queue;
+  message_ptr message; ///< under its exchange and key of then; what was counted of its attempts is gone
+};
+/// Empty if it is no dead letter.
+std::optional<revived> undo_death(const message& dead_letter);
+
 /// True if delivering this dead letter to `queue` would close a circle that nobody but the broker turns: it has been
 /// in that queue before and was not rejected by a consumer since.
 bool closes_circle(const message& dead_letter, std::string_view queue);

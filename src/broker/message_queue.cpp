@@ -383,6 +383,55 @@ std::uint64_t message_queue::purge(std::vector<position>& done) {
   return count + waited;
 }
 
+std::vector<message_queue::ready_message> message_queue::look(std::uint64_t skip, std::uint64_t count,
+                                                              std::size_t bytes) const {
+  std::vector<ready_message> seen;
+  std::size_t taken = 0;
+  for (auto ready = ready_.rbegin(); ready != ready_.rend(); ++ready) {
+    auto index = std::min<std::uint64_t>(skip, ready->size());
+    skip -= index;
+    for (; index < ready->size(); ++index) {
+      if (seen.size() >= count || taken >= bytes)
+        return seen;
+      const auto& item = (*ready)[index];
+      seen.push_back({item.sequence, item.message, {item.at, item.spilled}, item.redelivered});
+      taken += item.footprint;
+    }
+  }
+  return seen;
+}
+
+std::uint64_t message_queue::take_out(const std::function<bool(std::uint64_t sequence, position at)>& which, bool drop,
+                                      std::vector<position>& done) {
+  const auto before = ready_count_;
+  for (auto& ready : ready_) {
+    level kept;
+    std::uint64_t index = 0;
+    const auto returned = returned_count_;
+    for (auto& item : ready) {
+      const bool was_returned = index++ < returned;
+      if (!which(item.sequence, item.spilled ? 0 : item.at)) {
+        kept.push_back(std::move(item));
+        continue;
+      }
+      --ready_count_;
+      returned_count_ -= was_returned ? 1 : 0;
+      ready_bytes_ -= item.footprint;
+      ready_body_bytes_ -= item.body_size;
+      if (item.message) {
+        resident_bytes_ -= item.footprint;
+        unspill(item);
+      }
+      if (drop || item.spilled)
+        forget(item, done);
+      else
+        end_past(item);
+    }
+    ready = std::move(kept);
+  }
+  return before - ready_count_;
+}
+
 void message_queue::expire(instant now, std::vector<position>& done) {
   for (auto ready = ready_.rbegin(); ready != ready_.rend(); ++ready)
     while (!ready->empty() && is_over(ready->front(), now)) {

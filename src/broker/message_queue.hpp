@@ -193,6 +193,20 @@ public:
   /// Drops all ready and waiting messages; their positions go to `done`. How many there were.
   std::uint64_t purge(std::vector<position>& done);
 
+  /// A ready message to be looked at.
+  struct ready_message {
+    std::uint64_t sequence = 0; ///< names it as long as this queue lives
+    message_ptr message;        ///< null: in the log alone
+    paged where;
+    bool redelivered = false;
+  };
+  /// In the order in which they would go; about `bytes` of them.
+  std::vector<ready_message> look(std::uint64_t skip, std::uint64_t count, std::size_t bytes) const;
+  /// Takes out those for which `which` is true, wherever they stand. Their positions go to `done` if `drop`; otherwise
+  /// they are the caller's to delete.
+  std::uint64_t take_out(const std::function<bool(std::uint64_t sequence, position at)>& which, bool drop,
+                         std::vector<position>& done);
+
   /// Takes expired messages off the head. It and trim() stop when there are dead letters of dead_bytes_max: nothing
   /// more dies then until letters_gone().
   void expire(instant now, std::vector<position>& done);

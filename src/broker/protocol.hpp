@@ -145,6 +145,36 @@ struct purged {
   std::uint64_t messages = 0;
 };
 
+/// Shows ready messages, from the head on, and leaves them where they are. Response: browsed, or the log's error.
+struct browse {
+  std::uint64_t skip = 0;
+  std::uint64_t count = 100; ///< at most; fewer if they are large (browse_bytes_max)
+  position only = 0;         ///< the one there; 0: any
+};
+inline constexpr std::size_t browse_bytes_max = 16u << 20;
+struct browsed {
+  std::vector<queued> messages;
+  bool more = false; ///< there are some behind these
+};
+
+/// Dead letters go back to the queues where they died, each in one transaction with its deletion here; those whose
+/// queue is gone, and what is no dead letter, stay. At most a thousand at a time. Response: replayed, or the log's
+/// error.
+struct replay {
+  std::vector<position> which; ///< empty: all
+  std::uint64_t skip = 0;      ///< ready ones that are known to stay
+};
+struct replayed {
+  std::uint64_t messages = 0;
+  std::uint64_t kept = 0; ///< looked at, and left
+  bool more = false;      ///< there are some behind these: ask again, and skip those kept
+};
+
+/// Drop these ready messages. Response: purged.
+struct purge_some {
+  std::vector<position> which;
+};
+
 /// Response: queue_status.
 struct inspect_queue {
   bool used = false; ///< a client declares it, passively or not: x-expires begins anew
@@ -312,6 +342,11 @@ SWITCHBOARD_LOCAL_MESSAGE(get)
 SWITCHBOARD_LOCAL_MESSAGE(got)
 SWITCHBOARD_LOCAL_MESSAGE(purge)
 SWITCHBOARD_LOCAL_MESSAGE(purged)
+SWITCHBOARD_LOCAL_MESSAGE(browse)
+SWITCHBOARD_LOCAL_MESSAGE(browsed)
+SWITCHBOARD_LOCAL_MESSAGE(replay)
+SWITCHBOARD_LOCAL_MESSAGE(replayed)
+SWITCHBOARD_LOCAL_MESSAGE(purge_some)
 SWITCHBOARD_LOCAL_MESSAGE(inspect_queue)
 SWITCHBOARD_LOCAL_MESSAGE(queue_status)
 SWITCHBOARD_LOCAL_MESSAGE(shut_queue)

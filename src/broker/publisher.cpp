@@ -26,6 +26,20 @@ routed publisher::publish_from(std::string_view exchange, const message_ptr& wha
   return route(what, {exchange, false, &within, nullptr});
 }
 
+routed publisher::publish_to(std::string_view queue, const message_ptr& what, durable_transaction& within) {
+  if (!collected_.routes_)
+    collected_.routes_ = broker_->routes();
+  const auto found = collected_.routes_->find_queue(queue);
+  if (!found)
+    return routed::unroutable;
+  const auto& to = static_cast<const queue_handle&>(*found);
+  position at = 0;
+  const auto kept_at = keep(to, what, &within, at);
+  batch_for(&to).items.push_back({what, kept_at, false, next_ordinal_++});
+  bytes_ += what->footprint();
+  return routed::queued;
+}
+
 routed publisher::route(message_ptr what, const path& by) {
   const auto exchange = by.exchange;
   const auto key = what->routing_key();

@@ -45,6 +45,9 @@ public:
   /// it.
   routed publish_from(std::string_view exchange, const message_ptr& what, durable_transaction& within);
 
+  /// Into that queue alone, whatever the message's exchange and keys are.
+  routed publish_to(std::string_view queue, const message_ptr& what, durable_transaction& within);
+
   bool empty() const noexcept { return collected_.batches_.empty() && collected_.replies_.empty(); }
 
   /// Sends everything collected. Messages for durable queues are handed to the queues at once and to the log at the

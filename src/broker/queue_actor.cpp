@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <set>
 
 #include <caf/send.hpp>
 
@@ -57,13 +58,17 @@ constexpr auto delay_max = 10s;
 constexpr std::size_t page_bytes = 1u << 20;
 constexpr std::size_t scarce_bytes_max = 4u << 20;
 
+/// Messages looked at, or sent back, at once.
+constexpr std::size_t batch_max = 1000;
+
 /// Deletions of one transaction: a purge of millions must not keep confirms waiting.
 constexpr std::size_t deletions_max = 10'000;
 
 class queue_actor final : public pinned_actor {
 public:
   queue_actor(caf::actor_config& config, caf::execution_unit* home, queue_setup setup)
-      : pinned_actor(config, home), setup_(std::move(setup)), queue_(std::move(setup_.queue)) {
+      : pinned_actor(config, home), setup_(std::move(setup)), queue_(std::move(setup_.queue)),
+        is_grave_(is_dead_letter_queue(setup_.spec.name)) {
     set_down_handler([this](caf::down_msg& down) { on_down(down); });
   }
 
@@ -81,6 +86,9 @@ public:
         [this](const release_consumer& what) { on_release(what.consumer.id(), what.key, what.more); },
         [this](const get& what) -> caf::result<got> { return on_get(what); },
         [this](const purge&) -> purged { return on_purge(); },
+        [this](const purge_some& what) -> purged { return on_purge_some(what.which); },
+        [this](const browse& what) -> caf::result<browsed> { return on_browse(what); },
+        [this](const replay& what) -> caf::result<replayed> { return on_replay(what); },
         [this](const inspect_queue& what) -> queue_status {
           if (what.used)
             touch();
@@ -256,6 +264,87 @@ private:
     return answer;
   }
 
+  // -- looking at messages, and sending dead letters back ------------------------------------------------------------
+
+  /// Messages of `seen` that are in the log alone are read.
+  expected<void> fetch(std::vector<message_queue::ready_message>& seen) {
+    std::vector<message_queue::paged> wanted;
+    for (const auto& each : seen)
+      if (!each.message)
+        wanted.push_back(each.where);
+    std::map<message_queue::paged, message_ptr> found;
+    if (auto read = read_paged(wanted, found); !read)
+      return read;
+    for (auto& each : seen)
+      if (!each.message)
+        each.message = found[each.where];
+    return {};
+  }
+
+  caf::result<browsed> on_browse(const browse& what) {
+    browsed answer;
+    auto skip = what.skip;
+    for (bool found = false; !found;) {
+      auto seen = queue_.look(skip, what.only != 0 ? batch_max : what.count, browse_bytes_max);
+      skip += seen.size();
+      answer.more = skip < queue_.ready();
+      if (what.only != 0)
+        std::erase_if(seen, [&](const auto& each) { return each.where.at != what.only || each.where.spilled; });
+      if (auto read = fetch(seen); !read)
+        return to_caf(read.error());
+      for (auto& each : seen)
+        if (each.message)
+          answer.messages.push_back(
+              {std::move(each.message), each.where.spilled ? 0 : each.where.at, each.redelivered});
+      found = what.only == 0 || !answer.messages.empty() || !answer.more;
+    }
+    return answer;
+  }
+
+  caf::result<replayed> on_replay(const replay& what) {
+    auto owner = setup_.owner.lock();
+    if (!owner || !owner->routes())
+      return to_caf({errc::unavailable, "the broker is starting"});
+    auto seen = queue_.look(what.skip, batch_max, browse_bytes_max);
+    replayed answer;
+    answer.more = what.skip + seen.size() < queue_.ready();
+    const auto looked_at = seen.size();
+    const std::set<position> which{what.which.begin(), what.which.end()};
+    if (!which.empty())
+      std::erase_if(seen, [&](const auto& each) { return each.where.spilled || !which.contains(each.where.at); });
+    if (auto read = fetch(seen); !read)
+      return to_caf(read.error());
+    auto changes = setup_.log->begin();
+    publisher out{owner};
+    out.begin();
+    std::set<std::uint64_t> gone;
+    for (const auto& each : seen) {
+      const auto back = each.message ? undo_death(*each.message) : std::nullopt;
+      if (!back || out.publish_to(back->queue, back->message, *changes) != routed::queued)
+        continue;
+      gone.insert(each.sequence);
+      if (each.where.at != 0 && !each.where.spilled)
+        changes->delete_message(setup_.number, each.where.at);
+    }
+    answer.messages = gone.size();
+    answer.kept = looked_at - gone.size();
+    if (gone.empty())
+      return answer;
+    queue_.take_out([&](std::uint64_t sequence, position) { return gone.contains(sequence); }, /*drop*/ false, done_);
+    setup_.log->commit(std::move(changes), {});
+    out.take().send();
+    after_change();
+    return answer;
+  }
+
+  purged on_purge_some(const std::vector<position>& which) {
+    const std::set<position> wanted{which.begin(), which.end()};
+    const purged answer{queue_.take_out([&](std::uint64_t, position at) { return at != 0 && wanted.contains(at); },
+                                        /*drop*/ true, done_)};
+    after_change();
+    return answer;
+  }
+
   void on_change(const change_arguments& what) {
     bury(); // what died, died under the rules of then
     const bool expired = queue_.how().expires.has_value();
@@ -274,6 +363,8 @@ private:
     while (!peers_.empty())
       forget(peers_.begin());
     deleted_ = !stopping;
+    if (is_grave_ && !stopping)
+      tell_letters(0);
     write_all_deletions();
     queue_ = {};
     if (spilled_ && !stopping)
@@ -303,6 +394,9 @@ private:
         [](const change_prefetch&) {},
         [](const release_consumer&) {},
         [](const purge&) { return purged{}; },
+        [](const purge_some&) { return purged{}; },
+        [](const browse&) { return browsed{}; },
+        [](const replay&) { return replayed{}; },
         [](const inspect_queue&) { return queue_status{}; },
         [](expiry_tick) {},
         [](routes_tick) {},
@@ -402,6 +496,17 @@ private:
     }
     if (!held_.empty() && !too_deep_to_resume())
       let_in(held_.size());
+    if (is_grave_)
+      tell_letters(queue_.ready());
+  }
+
+  /// The broker counts what lies in queues for dead letters.
+  void tell_letters(std::uint64_t count) {
+    if (count == letters_told_)
+      return;
+    letters_told_ = count;
+    if (auto owner = setup_.owner.lock())
+      owner->count_dead_letters(setup_.spec.name, count);
   }
 
   /// By way of topology: the clock must not be who holds a deleted queue last. Its thread would destroy the actor,
@@ -453,6 +558,16 @@ private:
   bool page_in() {
     const auto wanted = queue_.next_page(page_bytes);
     std::map<message_queue::paged, message_ptr> found;
+    if (const auto read = read_paged(wanted, found); !read) {
+      quit(to_caf(read.error()));
+      return false;
+    }
+    queue_.page_in(found);
+    return !wanted.empty();
+  }
+
+  expected<void> read_paged(const std::vector<message_queue::paged>& wanted,
+                            std::map<message_queue::paged, message_ptr>& found) {
     for (const bool spilled : {false, true}) {
       std::vector<position> positions;
       for (const auto& each : wanted)
@@ -465,13 +580,10 @@ private:
                                                    [&](position at, message_ptr what) {
                                                      found[{at, spilled}] = std::move(what);
                                                    });
-      if (!read) {
-        quit(to_caf(read.error()));
-        return false;
-      }
+      if (!read)
+        return read;
     }
-    queue_.page_in(found);
-    return !wanted.empty();
+    return {};
   }
 
   void forget_pages() {
@@ -722,6 +834,8 @@ private:
   bool unused_ = false; ///< it goes: auto-delete and the last consumer went, or x-expires
   bool flushing_ = false;
   bool deleted_ = false;
+  const bool is_grave_; ///< a queue for dead letters, by its name
+  std::uint64_t letters_told_ = 0;
   bool declaring_ = false; ///< the queue for our dead letters
   bool burying_ = false;   ///< letters_stored is on its way
   bool paging_out_ = false;

@@ -30,6 +30,8 @@ std::string dead_letter_queue(std::string_view queue) {
   return std::string{queue}.append(dead_suffix);
 }
 
+bool is_dead_letter_queue(std::string_view queue) noexcept { return queue.ends_with(dead_suffix); }
+
 message_ptr encode_retry(const retry_record& what) {
   std::string bytes;
   wire::put(bytes, what.message);

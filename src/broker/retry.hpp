@@ -34,6 +34,8 @@ std::optional<milliseconds> retry_wait(const retry_rules& rules, std::uint64_t f
 
 /// Where what its failed attempts leave behind is kept; empty if a queue of that name can't have such a queue.
 std::string dead_letter_queue(std::string_view queue);
+/// Whether a queue of that name is one.
+bool is_dead_letter_queue(std::string_view queue) noexcept;
 
 /// The part of the log that says of a queue's messages how often they failed or came back.
 constexpr queue_number retries_of(queue_number queue) { return queue_number{1} << 62 | queue; }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <limits>
 #include <type_traits>
 
@@ -70,6 +71,8 @@ std::optional<double> field_value::as_number() const noexcept {
     return *narrow;
   if (const auto* wide = std::get_if<double>(&value))
     return *wide;
+  if (const auto* scaled = std::get_if<decimal>(&value))
+    return static_cast<double>(static_cast<std::int32_t>(scaled->value)) / std::pow(10.0, scaled->scale);
   const auto integer = as_integer();
   return integer ? std::optional{static_cast<double>(*integer)} : std::nullopt;
 }

@@ -97,7 +97,7 @@ struct field_value {
   const bool* as_bool() const noexcept { return std::get_if<bool>(&value); }
   /// Any integer width as int64; empty for other types and for values over 2^63-1.
   std::optional<std::int64_t> as_integer() const noexcept;
-  /// Any integer or floating point number.
+  /// Any integer, floating point or decimal number.
   std::optional<double> as_number() const noexcept;
   /// Erlang's name of the type, as RabbitMQ prints it in errors: "longstr", "long", "signedint", … ('l' and 'L' are
   /// both "long", as there.)

@@ -44,6 +44,7 @@ public:
     add_call();
     add_agent();
     add_queue();
+    add_dead_letters();
     add_free_commands();
   }
 
@@ -308,6 +309,34 @@ private:
     add_show_and_list(queue, "queues", "QUEUE");
   }
 
+  void add_dead_letters() {
+    auto* letters = group("dead-letters", "messages that failed for good: list, show, replay, purge");
+    auto* list = command(letters, "list", "which queues have some, and the letters, oldest first",
+                         [this] { return ask(list_dead_letters(queue_, limit_), true); });
+    list->add_option("--queue", queue_, "only those of this queue");
+    list->add_option("--limit", limit_, "at most so many")->capture_default_str()->check(CLI::Range(1, 1000));
+    auto* show = command(letters, "show", "one, with its properties and body",
+                         [this] { return ask(show_dead_letter(queue_, id_), true); });
+    show->add_option("QUEUE", queue_)->required();
+    show->add_option("ID", id_)->required();
+    auto* replay = command(letters, "replay", "send letters back to the queue where they died", [this] {
+      if (ids_.empty() != all_)
+        return complain(wrong_usage, "say which by ID..., or --all");
+      return ask(replay_dead_letters(queue_, ids_), true);
+    });
+    replay->add_option("QUEUE", queue_)->required();
+    replay->add_option("ID", ids_);
+    replay->add_flag("--all", all_, "all of the queue");
+    auto* purge = command(letters, "purge", "drop letters", [this] {
+      if (id_.empty() != all_)
+        return complain(wrong_usage, "say which by ID, or --all");
+      return ask(purge_dead_letters(queue_, id_), true);
+    });
+    purge->add_option("QUEUE", queue_)->required();
+    purge->add_option("ID", id_);
+    purge->add_flag("--all", all_, "all of the queue");
+  }
+
   void add_new_id(CLI::App* create) { create->add_option("--id", new_id_, "its id, if you want to choose it"); }
 
   void add_show_and_list(CLI::App* below, const std::string& resources, const char* what) {
@@ -346,7 +375,9 @@ private:
   std::vector<std::string> overrides_;
   bool as_json_ = false, print_ = false, print_default_ = false, incoming_ = false;
   std::string agent_, ttl_ = "1h";
-  std::string from_, to_, new_id_, id_, other_id_, name_, address_, method_, route_, body_, topic_, prefix_;
+  std::string from_, to_, new_id_, id_, other_id_, name_, address_, method_, route_, body_, topic_, prefix_, queue_;
+  std::vector<std::string> ids_;
+  bool all_ = false;
   int limit_ = 100;
   unsigned event_count_ = 0;
 };

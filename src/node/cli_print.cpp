@@ -11,10 +11,10 @@ namespace {
 
 // Shown first and in this order, where present; other fields follow by name.
 constexpr auto first_fields = std::to_array<std::string_view>(
-    {"id",        "path",        "name",      "kind",        "status",        "previous",
-     "direction", "type",        "source",    "destination", "hangup_by",     "hangup_reason",
-     "reason",    "queue_id",    "call_id",   "agent_id",    "conference_id", "waiting",
-     "active",    "customer_id", "tm_create", "tm_update"});
+    {"id",        "path",          "name",        "kind",      "status",   "previous", "queue",
+     "messages",  "attempts",      "last_error",  "direction", "type",     "source",   "destination",
+     "hangup_by", "hangup_reason", "reason",      "queue_id",  "call_id",  "agent_id", "conference_id",
+     "waiting",   "active",        "customer_id", "tm_create", "tm_update"});
 
 std::size_t rank(std::string_view field) {
   return static_cast<std::size_t>(std::find(first_fields.begin(), first_fields.end(), field) - first_fields.begin());

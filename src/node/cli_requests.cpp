@@ -85,6 +85,23 @@ client_request list_all(const std::string& resources, int page_size) {
   return {"GET", "/v1/" + resources + "?page_size=" + std::to_string(page_size), nullptr};
 }
 
+client_request list_dead_letters(const std::string& queue, int limit) {
+  return {"GET",
+          "/api/dead-letters?limit=" + std::to_string(limit) +
+              (queue.empty() ? "" : "&queue=" + percent_encoded(queue)),
+          {}};
+}
+client_request show_dead_letter(const std::string& queue, const std::string& id) {
+  return {"GET", "/api/dead-letters/" + percent_encoded(queue) + "/" + percent_encoded(id), {}};
+}
+client_request replay_dead_letters(const std::string& queue, const std::vector<std::string>& ids) {
+  return {"POST", "/api/dead-letters/" + percent_encoded(queue) + "/replay",
+          ids.empty() ? json::object() : json{{"ids", ids}}};
+}
+client_request purge_dead_letters(const std::string& queue, const std::string& id) {
+  return {"DELETE", "/api/dead-letters/" + percent_encoded(queue) + (id.empty() ? "" : "/" + percent_encoded(id)), {}};
+}
+
 client_request list_actors(const std::string& prefix, int limit) {
   return {"GET", "/api/actors?prefix=" + percent_encoded(prefix) + "&limit=" + std::to_string(limit), nullptr};
 }

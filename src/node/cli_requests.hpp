@@ -58,6 +58,14 @@ client_request list_queue_callers(const std::string& queue);
 client_request show_one(const std::string& resources, const std::string& id);
 client_request list_all(const std::string& resources, int page_size);
 
+/// `queue`: one for dead letters, or the one it stands beside; for the list empty: all.
+client_request list_dead_letters(const std::string& queue, int limit);
+client_request show_dead_letter(const std::string& queue, const std::string& id);
+/// No ids: all.
+client_request replay_dead_letters(const std::string& queue, const std::vector<std::string>& ids);
+/// Empty id: all.
+client_request purge_dead_letters(const std::string& queue, const std::string& id);
+
 client_request list_actors(const std::string& prefix, int limit);
 
 /// METHOD ROUTE [JSON] as typed. errc::bad_format for anything but a known method, a route from / on, and JSON.

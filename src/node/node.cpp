@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "bridges/amqp/amqp_bridge.hpp"
+#include "bridges/http/dead_letters.hpp"
 #include "bridges/http/http_admin.hpp"
 #include "bridges/http/http_bridge.hpp"
 #include "bridges/http/http_gateway.hpp"
@@ -208,8 +209,9 @@ struct bridges {
   bridges(runtime::core& core, const config& settings, std::shared_ptr<const runtime::jwt_verifier> tokens)
       : websocket(core.node(), websocket_options(settings), tokens),
         gateway(std::make_shared<http::gateway>(core.node(), core.rpc(), tokens, gateway_rules(settings))),
-        pages(std::make_shared<http::admin>(core.node(),
-                                            std::make_shared<http::management>(core.node(), loopback_user(settings)))),
+        pages(std::make_shared<http::admin>(
+            core.node(), std::make_shared<http::management>(core.node(), loopback_user(settings)),
+            http::admin::readiness{}, std::make_shared<http::dead_letters>(core.node(), loopback_user(settings)))),
         amqp(core.node(), amqp_options(settings)), zmq(core.node(), zmq_options(settings)),
         public_http(core.node(), public_options(settings), gateway, websocket.handler()),
         admin(core.node(), admin_options(settings), pages) {}

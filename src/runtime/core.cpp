@@ -33,7 +33,8 @@ using steady = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr auto start_timeout = 30s;
-constexpr std::size_t actor_throughput = 100; // messages one actor may handle before the others of its worker
+constexpr std::size_t letter_queues_max = 200; // that have a metric of their own
+constexpr std::size_t actor_throughput = 100;  // messages one actor may handle before the others of its worker
 
 caf::actor_system_config& configured(caf::actor_system_config& config, const core_options& options) {
   // Set here and nowhere else: CAF's own files and command line drop wrong values in silence.
@@ -350,6 +351,21 @@ private:
     auto& most = metrics_.gauge("switchboard_store_bytes_max", "Bytes the store's file may grow to.").Add({});
     auto& waiting = metrics_.gauge("switchboard_store_bytes_waiting", "Bytes submitted and not yet durable.").Add({});
     auto& resident = metrics_.gauge("switchboard_messages_resident_bytes", "Bytes of all messages in memory.").Add({});
+    auto& letters = metrics_.gauge("switchboard_dead_letters", "Messages in queues for dead letters.");
+    metrics_.on_collect([this, &letters, known = std::map<std::string, prometheus::Gauge*>{}](metrics&) mutable {
+      std::map<std::string, std::uint64_t> now;
+      for (const auto& each : vhosts_->all())
+        for (const auto& [queue, count] : each->dead_letters())
+          now[known.size() < letter_queues_max || known.contains(queue) ? queue : "others"] += count;
+      for (auto& [queue, gauge] : known) // one that is empty now is zero, not gone
+        gauge->Set(0);
+      for (const auto& [queue, count] : now) {
+        auto& gauge = known[queue];
+        if (!gauge)
+          gauge = &letters.Add({{"queue", queue}});
+        gauge->Set(static_cast<double>(count));
+      }
+    });
     metrics_.on_collect([store = store_, &used, &most, &waiting, &resident](metrics&) {
       const auto now = store->stats();
       used.Set(static_cast<double>(now.map_bytes_used));
