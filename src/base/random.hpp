@@ -9,6 +9,13 @@
 
 namespace switchboard {
 
+/// Each bit of the result depends on each of the argument, and is the same in every process: SplitMix64's finalizer.
+constexpr std::uint64_t mix_bits(std::uint64_t bits) noexcept {
+  bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9U;
+  bits = (bits ^ bits >> 27) * 0x94d049bb133111ebU;
+  return bits ^ bits >> 31;
+}
+
 /// Fills `out`. Thread-safe. Ends the process if the kernel refuses, since no id could be trusted after that.
 /// Not for use on both sides of a fork(): parent and child would share the buffered bytes.
 void fill_random(std::span<std::byte> out);

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/random.hpp"
 #include "broker/amqp_reply.hpp"
 #include "broker/topology_terms.hpp"
 #include "messages/properties.hpp"
@@ -15,15 +16,6 @@ namespace {
 constexpr std::string_view header_argument = "hash-header";
 constexpr std::string_view property_argument = "hash-property";
 
-/// The finalizer of splitmix64: each bit of the result depends on each of the argument.
-std::uint64_t mixed(std::uint64_t bits) noexcept {
-  bits ^= bits >> 30;
-  bits *= 0xbf58476d1ce4e5b9ull;
-  bits ^= bits >> 27;
-  bits *= 0x94d049bb133111ebull;
-  return bits ^ (bits >> 31);
-}
-
 std::uint64_t hash_of_field(const header_field& field) noexcept {
   switch (field.type) {
   case header_field::kind::nothing:
@@ -34,7 +26,7 @@ std::uint64_t hash_of_field(const header_field& field) noexcept {
   case header_field::kind::real:
     return stable_hash({reinterpret_cast<const char*>(&field.real), sizeof field.real});
   default:
-    return mixed(static_cast<std::uint64_t>(field.integer) + 1);
+    return mix_bits(static_cast<std::uint64_t>(field.integer) + 1);
   }
 }
 
@@ -78,7 +70,7 @@ std::uint64_t hash_input::of(std::string_view key, std::string_view headers, con
     return 0;
   if (from_ == kind::timestamp) {
     const auto all = decode_properties(what->properties());
-    return all && all->timestamp ? mixed(*all->timestamp + 1) : 0;
+    return all && all->timestamp ? mix_bits(*all->timestamp + 1) : 0;
   }
   const auto glance = glance_properties(what->properties());
   if (!glance)
@@ -107,12 +99,12 @@ std::uint64_t stable_hash(std::string_view text) noexcept {
   std::uint64_t hash = 0xcbf29ce484222325ull;
   for (const char each : text)
     hash = (hash ^ static_cast<unsigned char>(each)) * 0x100000001b3ull;
-  return mixed(hash);
+  return mix_bits(hash);
 }
 
 /// Exponentially distributed with the weight as rate: of several, each is the lowest in proportion to its weight.
 double hash_draw(std::uint64_t value, std::uint64_t destination, double weight) noexcept {
-  const auto bits = mixed(value ^ mixed(destination + 0x9e3779b97f4a7c15ull)) >> 11; // as many as a double holds
+  const auto bits = mix_bits(value ^ mix_bits(destination + 0x9e3779b97f4a7c15ull)) >> 11; // as many as a double holds
   return -std::log((static_cast<double>(bits) + 0.5) * 0x1p-53) / weight;
 }
 

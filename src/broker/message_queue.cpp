@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/random.hpp"
 #include "messages/properties.hpp"
 
 namespace switchboard::broker {
@@ -24,12 +25,9 @@ std::optional<milliseconds> life_of(const message& what, const queue_arguments& 
   return how.message_ttl ? std::min(*how.message_ttl, *own) : *own;
 }
 
-/// 64 bits that look random and are the same for the same attempt of the same message (SplitMix64's finalizer).
-std::uint64_t dice(std::uint64_t sequence, std::uint64_t failures) noexcept {
-  auto mixed = sequence * 0x9e3779b97f4a7c15U + failures;
-  mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9U;
-  mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebU;
-  return mixed ^ mixed >> 31;
+std::string_view id_of(const message& what) {
+  const auto glance = glance_properties(what.properties());
+  return glance ? glance->message_id : std::string_view{};
 }
 
 std::uint8_t priority_of(const message& what) {
@@ -39,14 +37,26 @@ std::uint8_t priority_of(const message& what) {
 
 } // namespace
 
+message_queue::message_queue(queue_arguments how)
+    : how_(std::move(how)), group_input_(group_input(how_.group_by)), ready_(std::size_t{how_.max_priority} + 1) {
+  if (how_.deduplicate)
+    ids_.emplace(*how_.deduplicate);
+}
+
 bool message_queue::enqueue(queued item, instant now, std::vector<position>& done) {
   auto made = entry_of(std::move(item));
-  if (how_.rejects() && is_full(made.message->body().size())) {
+  latest_ = std::max(latest_, now);
+  if (how_.rejects() && is_full(made.message->body().size())) { // it may come again: its id is not taken
     if (how_.when_full == overflow::reject_publish_dlx)
       leave(std::move(made), death::maxlen, done);
     else
       forget(made, done);
     return false;
+  }
+  if (ids_ && !ids_->enter(id_of(*made.message), now)) {
+    if (made.at != 0)
+      done.push_back(made.at);
+    return true;
   }
   admit(std::move(made), now);
   return true;
@@ -54,6 +64,8 @@ bool message_queue::enqueue(queued item, instant now, std::vector<position>& don
 
 void message_queue::restore(queued item, instant now, const past& before) {
   auto made = entry_of(std::move(item));
+  if (ids_)
+    ids_->enter(id_of(*made.message), now);
   made.returns = before.returns;
   if (before.record != 0)
     pasts_[made.sequence] = before;
@@ -94,7 +106,8 @@ void message_queue::admit(entry made, instant now) {
 // -- paging ---------------------------------------------------------------------------------------------------------
 
 bool message_queue::deep(std::size_t bytes) const noexcept {
-  return resident_bytes_ > bytes && std::any_of(ready_.begin(), ready_.end(), [](const level& ready) {
+  return !ids_ && // which are in the messages
+         resident_bytes_ > bytes && std::any_of(ready_.begin(), ready_.end(), [](const level& ready) {
            return !ready.empty() && (ready.front().message || ready.back().message);
          });
 }
@@ -173,9 +186,13 @@ void message_queue::fail(entry item, instant now, std::vector<position>& done) {
   auto& before = pasts_[item.sequence];
   ++before.failures;
   ++item.returns;
-  const auto wait = retry_wait(*how_.retry, before.failures, dice(item.sequence, before.failures));
-  if (!wait)
+  const auto wait =
+      retry_wait(*how_.retry, before.failures, mix_bits(item.sequence * 0x9e3779b97f4a7c15U + before.failures));
+  if (!wait) {
+    if (grouped())
+      leave_group(item);
     return leave(std::move(item), death::rejected, done);
+  }
   item.redelivered = true;
   const auto due = now + *wait;
   note(item, due);
@@ -183,10 +200,13 @@ void message_queue::fail(entry item, instant now, std::vector<position>& done) {
 }
 
 void message_queue::wake(instant now) {
+  latest_ = std::max(latest_, now);
   std::vector<entry> back;
   while (!failed_.empty() && failed_.begin()->first <= now) {
     back.push_back(std::move(failed_.begin()->second));
     failed_.erase(failed_.begin());
+    if (grouped())
+      leave_group(back.back());
   }
   make_ready(std::move(back), place::own);
 }
@@ -210,6 +230,8 @@ void message_queue::note(const entry& item, instant due) {
 }
 
 void message_queue::end_past(const entry& item) {
+  if (ids_ && item.message)
+    ids_->leave(id_of(*item.message), latest_);
   if (pasts_.empty())
     return;
   const auto found = pasts_.find(item.sequence);
@@ -225,6 +247,8 @@ void message_queue::change(queue_arguments how) {
   how.max_priority = how_.max_priority;
   how.single_active_consumer = how_.single_active_consumer;
   how.counts_deliveries = how_.counts_deliveries;
+  how.group_by = how_.group_by;
+  how.deduplicate = how_.deduplicate;
   how_ = std::move(how);
 }
 
@@ -251,6 +275,7 @@ message_queue::consumer_id message_queue::add(consumer_options options) {
   auto& who = *made;
   consumers_.emplace(who.id, std::move(made));
   if (!options.passive) {
+    regroup();
     ++active_;
     exclusive_ = options.exclusive;
     if (single_ == 0)
@@ -265,6 +290,8 @@ bool message_queue::stop(consumer_id id) {
   if (found == consumers_.end() || found->second->stopped)
     return false;
   auto& who = *found->second;
+  if (!who.options.passive)
+    regroup();
   who.stopped = true;
   const bool last = !who.options.passive && --active_ == 0;
   if (who.options.exclusive)
@@ -282,8 +309,11 @@ bool message_queue::release(consumer_id id, std::vector<position>& done) {
   auto& who = *found->second;
   std::vector<entry> returned;
   for (auto& item : who.out)
-    if (item.message)
+    if (item.message) {
+      if (grouped())
+        leave_group(item);
       returned.push_back(std::move(item));
+    }
   unacked_ -= who.unsettled;
   who.unsettled = 0;
   who.out.clear();
@@ -300,6 +330,7 @@ void message_queue::settle(consumer_id id, delivery_number first, delivery_numbe
   auto found = consumers_.find(id);
   if (found == consumers_.end())
     return;
+  latest_ = std::max(latest_, now);
   auto& who = *found->second;
   std::vector<entry> returned;
   for (auto at = find_out(who, first); at != who.out.end() && at->number <= last; ++at) {
@@ -309,6 +340,8 @@ void message_queue::settle(consumer_id id, delivery_number first, delivery_numbe
     at->message = {};
     --who.unsettled;
     --unacked_;
+    if (grouped() && (what != verdict::reject || !how_.retry))
+      leave_group(item);
     if (what == verdict::requeue)
       returned.push_back(std::move(item));
     else if (what == verdict::reject && how_.retry)
@@ -350,14 +383,22 @@ void message_queue::set_prefetch(consumer_id id, std::uint32_t prefetch) {
 std::optional<std::pair<delivery_number, queued>>
 message_queue::get(consumer_id id, bool no_ack, std::vector<position>& done, std::optional<instant> now) {
   auto found = consumers_.find(id);
-  if (found == consumers_.end() || ready_count_ == 0 || (now && is_over(head(), *now)))
+  if (found == consumers_.end())
     return std::nullopt;
-  if (head_is_paged_out()) {
-    starved_ = true;
-    return std::nullopt;
+  for (;; hold_back(pop_ready())) {
+    if (ready_count_ == 0 || (now && is_over(head(), *now)))
+      return std::nullopt;
+    if (head_is_paged_out()) {
+      starved_ = true;
+      return std::nullopt;
+    }
+    if (!grouped() || !is_busy(group_of(*head().message)))
+      break;
   }
   auto& who = *found->second;
   auto item = pop_ready();
+  if (grouped())
+    take_group(item);
   auto copy = shown(item);
   if (how_.counts_deliveries && item.returns == 0)
     copy.message = count_delivery(*copy.message, 0);
@@ -369,7 +410,14 @@ message_queue::get(consumer_id id, bool no_ack, std::vector<position>& done, std
 }
 
 std::uint64_t message_queue::purge(std::vector<position>& done) {
-  const auto count = ready_count_;
+  regroup();
+  const auto count = ready();
+  for (auto& [group, behind] : groups_) {
+    for (const auto& item : behind)
+      forget(item, done);
+    behind.clear();
+  }
+  held_count_ = 0;
   for (auto& ready : ready_) {
     for (const auto& item : ready)
       forget(item, done);
@@ -377,8 +425,11 @@ std::uint64_t message_queue::purge(std::vector<position>& done) {
   }
   ready_count_ = returned_count_ = ready_bytes_ = resident_bytes_ = ready_body_bytes_ = 0;
   const auto waited = failed_.size();
-  for (const auto& [due, item] : failed_)
+  for (const auto& [due, item] : failed_) {
+    if (grouped())
+      leave_group(item);
     forget(item, done);
+  }
   failed_.clear();
   return count + waited;
 }
@@ -469,9 +520,10 @@ bool message_queue::is_full(std::size_t more_bytes) const noexcept {
 void message_queue::leave(entry item, death why, std::vector<position>& done) {
   if (!is_dead_lettered(why))
     return forget(item, done);
-  dead_bytes_ += item.footprint;
-  dead_.push_back({std::move(item.message), item.at, why, item.priority, failures_of(item)});
+  const auto failures = failures_of(item);
   end_past(item);
+  dead_bytes_ += item.footprint;
+  dead_.push_back({std::move(item.message), item.at, why, item.priority, failures});
 }
 
 bool message_queue::is_dead_lettered(death why) const noexcept {
@@ -587,6 +639,8 @@ delivery_number message_queue::hand_to(consumer& who, entry item, std::vector<po
   ++who.link_messages;
   who.link_bytes += item.message->footprint();
   if (who.options.no_ack) {
+    if (grouped())
+      leave_group(item);
     forget(item, done);
   } else {
     ++who.unsettled;
@@ -596,7 +650,7 @@ delivery_number message_queue::hand_to(consumer& who, entry item, std::vector<po
   }
   if (how_.counts_deliveries)
     make_wait(who);
-  else if (!who.options.passive)
+  else if (!who.options.passive && !who.waiting)
     stand_in_line(who);
   return number;
 }

@@ -12,6 +12,9 @@
 // has fewer than `prefetch` unacknowledged, the link to it has room (protocol.hpp, link_*_max), and it is the active
 // one where only one may be. Messages of a higher priority level come first; expiry and length look at the head alone.
 //
+// Where messages are grouped (x-group-by), one of a group is out at a time, to the same consumer as long as the same
+// ones consume; the others of the group stand behind it, and those whose consumer has no room stand in its line.
+//
 // A deep queue keeps its head in memory and of the rest only where it is in the log: page_out() lets messages go from
 // the tail, next_page() and page_in() bring the head back. What can't go on without a message of the head stops, and
 // take_starved() says so once.
@@ -31,6 +34,8 @@
 #include <vector>
 
 #include "broker/death.hpp"
+#include "broker/deduplication.hpp"
+#include "broker/exchange_hash.hpp"
 #include "broker/protocol.hpp"
 #include "broker/queue_arguments.hpp"
 #include "broker/retry.hpp"
@@ -54,10 +59,11 @@ public:
   using instant = std::chrono::steady_clock::time_point;
 
   message_queue() = default;
-  explicit message_queue(queue_arguments how) : how_(std::move(how)), ready_(std::size_t{how_.max_priority} + 1) {}
+  explicit message_queue(queue_arguments how);
 
   /// At the tail. Sequence order is arrival order. False if the queue is full and refuses (its arguments' overflow);
   /// the log position then goes to `done`.
+  /// True, and its position goes to `done`, for one that the queue has had already (deduplication.hpp).
   bool enqueue(queued item, instant now, std::vector<position>& done);
   /// As enqueue, of what the log held at the start: it was taken once, so it is never refused.
   /// `before`: what the log knows of its attempts, and how long it has to wait from now on.
@@ -69,6 +75,9 @@ public:
   };
   void restore(queued item, instant now) { restore(std::move(item), now, past{}); }
   void restore(queued item, instant now, const past& before);
+
+  /// Null unless messages are deduplicated.
+  deduplication* ids() noexcept { return ids_ ? &*ids_ : nullptr; }
 
   /// Ready messages take more memory than that, and page_out() can change it.
   bool deep(std::size_t bytes) const noexcept;
@@ -137,22 +146,28 @@ public:
   /// handed out whatever its time.
   template <class Sink>
   void pump(Sink&& sink, std::vector<position>& done, std::optional<instant> now = {}) {
+    while (grouped() && next_of_line()) {
+      auto [to, item] = take_of_line();
+      hand_out(*to, std::move(item), sink, done);
+    }
     for (;;) {
       if (now)
         expire(*now, done);
       if (ready_count_ == 0 || (now && is_over(head(), *now)))
         return;
-      auto* to = next_consumer();
-      if (!to)
+      auto* to = grouped() ? nullptr : next_consumer();
+      if (grouped() ? active_ == 0 || held_count_ >= held_max : !to)
         return;
       if (head_is_paged_out()) {
         starved_ = true;
-        return make_wait_first(*to);
+        if (to)
+          make_wait_first(*to);
+        return;
       }
       auto item = pop_ready();
-      auto copy = shown(item);
-      const auto number = hand_to(*to, std::move(item), done);
-      sink(to->id, number, std::move(copy));
+      if (grouped() && !(to = place_in_group(item)))
+        continue;
+      hand_out(*to, std::move(item), sink, done);
     }
   }
 
@@ -244,7 +259,7 @@ public:
   /// False once a consumer is gone: released, or stopped with nothing left out.
   bool knows(consumer_id id) const { return consumers_.contains(id); }
 
-  std::uint64_t ready() const noexcept { return ready_count_; }
+  std::uint64_t ready() const noexcept { return ready_count_ + held_count_; }
   std::uint64_t ready_bytes() const noexcept { return ready_bytes_; }
   std::uint64_t unacked() const noexcept { return unacked_; }
   /// Active ones: added and not stopped.
@@ -275,9 +290,40 @@ private:
     std::uint64_t unsettled = 0;
     std::size_t link_messages = 0; ///< sent and not granted back
     std::size_t link_bytes = 0;
+    std::deque<entry> line; ///< of groups that are its own, until it has room
     bool stopped = false;
     bool waiting = false; ///< stands in waiting_, whether it can take one or not
   };
+
+  template <class Sink>
+  void hand_out(consumer& to, entry item, Sink&& sink, std::vector<position>& done) {
+    auto copy = shown(item);
+    const auto number = hand_to(to, std::move(item), done);
+    sink(to.id, number, std::move(copy));
+  }
+
+  // -- groups (message_queue_groups.cpp) --
+  static constexpr std::size_t held_max = 10'000; ///< messages that stand behind others or in a line
+  /// x-group-by names a header, or the routing key.
+  static hash_input group_input(const std::string& group_by);
+  bool grouped() const noexcept { return !how_.group_by.empty(); }
+  /// What its group is called; 0: it is in none.
+  std::uint64_t group_of(const message& what);
+  /// Who is to get it now; null if it stands behind another one of its group, or in its consumer's line.
+  consumer* place_in_group(entry& item);
+  consumer* consumer_of_group(std::uint64_t group);
+  bool is_busy(std::uint64_t group) const { return group != 0 && groups_.contains(group); }
+  /// It goes out, or into a line.
+  void take_group(const entry& item);
+  /// Behind the one of its group. Precondition: is_busy().
+  void hold_back(entry item);
+  bool next_of_line();
+  std::pair<consumer*, entry> take_of_line();
+  /// The one of its group that was out, or waited for its next attempt, is so no more.
+  void leave_group(const entry& item);
+  /// All that stands behind others or in lines is ready again: consumers have come or gone, or all is purged.
+  void regroup();
+  void make_ready_again(std::vector<entry> held);
 
   bool can_take(const consumer& who) const noexcept;
   void make_wait(consumer& who);
@@ -299,7 +345,7 @@ private:
   void fail(entry item, instant now, std::vector<position>& done);
   std::uint32_t failures_of(const entry& item) const;
   void note(const entry& item, instant due = {});
-  /// The message is done with: so is what is known of its attempts.
+  /// The message is done with: so is what is known of its attempts, and its id is known for a while only.
   void end_past(const entry& item);
   void forget_record(past& of) {
     if (const auto record = std::exchange(of.record, 0))
@@ -347,7 +393,9 @@ private:
   void erase_if_spent(consumer& who);
 
   queue_arguments how_;
-  std::vector<level> ready_{1}; ///< by priority
+  hash_input group_input_;
+  std::vector<header_field> headers_; ///< reused
+  std::vector<level> ready_{1};       ///< by priority
   std::uint64_t ready_count_ = 0;
   std::uint64_t returned_count_ = 0;   ///< of a quorum queue: at the head of its one level, in order of their return
   std::uint64_t ready_bytes_ = 0;      ///< of memory, if all were in it
@@ -358,6 +406,10 @@ private:
   bool dead_waiting_ = false;
   std::vector<position> unspilled_;
   bool starved_ = false;
+  std::unordered_map<std::uint64_t, std::deque<entry>> groups_; ///< those with one out, waiting or in a line
+  std::optional<deduplication> ids_;
+  instant latest_{};                              ///< the latest time anybody said
+  std::size_t held_count_ = 0;                    ///< messages in groups_ and lines
   std::multimap<instant, entry> failed_;          ///< for their next attempt, by when that is due
   std::unordered_map<std::uint64_t, past> pasts_; ///< by sequence, of the few that failed or came back
   std::vector<attempts> unwritten_;

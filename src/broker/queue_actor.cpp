@@ -170,7 +170,7 @@ private:
   void on_settle(const settle& what) {
     if (auto* who = find(what.consumer, what.key)) {
       queue_.settle(who->id, what.first, what.last, what.what, done_,
-                    queue_.how().retry ? now() : message_queue::instant{});
+                    queue_.how().retry || queue_.ids() ? now() : message_queue::instant{});
       forget_if_spent({what.consumer, what.key});
       if (!what.more)
         turn();
@@ -490,7 +490,7 @@ private:
     await_expiry();
     page_out();
     if (!flushing_ &&
-        (!done_.empty() || queue_.has_unspilled() || queue_.has_unwritten() || queue_.has_old_records())) {
+        (!done_.empty() || queue_.has_unspilled() || queue_.has_unwritten() || queue_.has_old_records() || has_ids())) {
       flushing_ = true; // one transaction for all settles that wait in the mailbox already
       send(this, flush_deletions{});
     }
@@ -722,7 +722,9 @@ private:
       setup_.log->commit(std::move(changes), {});
   }
 
-  bool has_deletions() const { return !done_.empty() || !unspilled_.empty() || !old_records_.empty(); }
+  bool has_deletions() const {
+    return !done_.empty() || !unspilled_.empty() || !old_records_.empty() || !old_ids_.empty();
+  }
 
   /// As many as one transaction takes; null if there is none.
   std::unique_ptr<durable_transaction> next_deletions() {
@@ -730,7 +732,7 @@ private:
     const auto unspilled = queue_.take_unspilled();
     unspilled_.insert(unspilled_.end(), unspilled.begin(), unspilled.end());
     auto changes = setup_.log->begin();
-    const bool wrote = write_attempts(*changes);
+    const bool wrote = write_attempts(*changes) | write_ids(*changes);
     if (!wrote && !has_deletions())
       return nullptr;
     const auto write = [&](queue_number queue, std::vector<position>& gone) {
@@ -742,7 +744,29 @@ private:
     write(setup_.number, done_);
     write(pages_of(setup_.number), unspilled_);
     write(retries_of(setup_.number), old_records_);
+    write(ids_of(setup_.number), old_ids_);
     return changes;
+  }
+
+  bool has_ids() { return queue_.ids() && (queue_.ids()->has_unwritten() || queue_.ids()->has_old_records()); }
+
+  /// The same of the ids that are to be known, in the transaction in which their messages go.
+  bool write_ids(durable_transaction& changes) {
+    auto* ids = queue_.ids();
+    if (!ids || deleted_ || !setup_.spec.durable)
+      return false;
+    const bool any = ids->has_unwritten();
+    const auto at = now();
+    const auto clock = system_clock{}.now();
+    ids->write([&](const deduplication::left& each) {
+      const auto record = setup_.log->take_positions(1);
+      changes.put_message(ids_of(setup_.number), record,
+                          encode_id({each.id, clock + std::chrono::ceil<milliseconds>(each.until - at)}));
+      return record;
+    });
+    const auto old = ids->take_old_records();
+    old_ids_.insert(old_ids_.end(), old.begin(), old.end());
+    return any;
   }
 
   /// True if there was something to write.
@@ -825,6 +849,7 @@ private:
   std::vector<peer*> filled_;
   std::vector<position> done_;
   std::vector<position> unspilled_;   ///< the same among the pages
+  std::vector<position> old_ids_;     ///< and among the known ids
   std::vector<position> old_records_; ///< and among what the log knows of attempts
   std::deque<held> held_;
   std::vector<message_queue::dead> waiting_dead_;

@@ -65,6 +65,8 @@ queue_arguments read_queue_arguments(const field_table& arguments, std::string_v
   read.counts_deliveries = arguments.text("x-queue-type") == "quorum";
   if (read.counts_deliveries)
     read.delivery_limit = count(arguments, "x-delivery-limit");
+  read.deduplicate = duration(arguments, "x-deduplicate-window");
+  read.group_by = arguments.text("x-group-by").value_or("");
   read.retry = retry_of(arguments);
   if (!read.retry)
     return read;

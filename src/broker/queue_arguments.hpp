@@ -41,6 +41,8 @@ struct queue_arguments {
   std::optional<std::uint64_t> delivery_limit; ///< x-delivery-limit: returns after which a message is dead-lettered
   bool counts_deliveries = false;              ///< x-queue-type quorum: redelivered messages carry x-delivery-count
   std::optional<retry_rules> retry;            ///< x-retry-…: what is rejected comes back, up to a limit
+  std::string group_by; ///< x-group-by: messages of one value go one at a time, in order; empty: there are no groups
+  std::optional<milliseconds> deduplicate; ///< x-deduplicate-window: a message_id seen so lately is dropped
   /// Nobody said where dead letters go, so what failed for good goes to a queue of its own, and nothing else does.
   bool own_dead_letters = false;
 

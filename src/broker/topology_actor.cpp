@@ -118,6 +118,7 @@ private:
           message_queue queue{read_queue_arguments(topology_.effective_arguments(spec), spec.name)};
           if (is_stream(spec.arguments)) // which reads for itself
             return start_queue(spec, number, std::move(queue));
+          read_ids(spec, number, queue);
           auto pasts = read_attempts(spec, number);
           each_stored(spec.name, number, [&](queued item) {
             // A time to live begins anew with the node: the log does not say when a message came.
@@ -153,6 +154,18 @@ private:
                                   now + std::max(record->due - wall, milliseconds{0})};
     })); // a damaged one is as if it were not there: the message begins anew
     return found;
+  }
+
+  /// The ids of messages that have left.
+  void read_ids(const queue_spec& spec, queue_number number, message_queue& queue) {
+    if (!queue.ids() || !spec.durable)
+      return;
+    const auto wall = system_clock{}.now();
+    const auto now = std::chrono::steady_clock::now();
+    static_cast<void>(setup_.log->each_message(ids_of(number), [&](position at, const message_ptr& what) {
+      if (auto record = decode_id(*what))
+        queue.ids()->restore(std::move(record->id), now + (record->until - wall), at);
+    })); // of a damaged one a repeat would be let in
   }
 
   endpoint_ptr start_queue(const queue_spec& spec, queue_number number, message_queue queue) {
@@ -321,6 +334,7 @@ private:
   static void forget_messages(durable_transaction& changes, queue_number queue) {
     changes.delete_queue_messages(queue);
     changes.delete_queue_messages(retries_of(queue));
+    changes.delete_queue_messages(ids_of(queue));
   }
 
   /// Runs `then` once the changes are on disk; at once if there are none. `emptied`: a queue whose messages go with

@@ -296,7 +296,7 @@ struct argument_rule {
 constexpr std::string_view type_argument = "x-queue-type";
 constexpr std::string_view segment_argument = "x-stream-max-segment-size-bytes";
 
-/// In the order in which RabbitMQ looks at them; x-retry-… are ours (retry.hpp).
+/// In the order in which RabbitMQ looks at them; x-retry-… and those behind it are ours.
 constexpr argument_rule rules[] = {
     {"x-expires", check_positive_time},
     {"x-message-ttl", check_milliseconds},
@@ -317,6 +317,8 @@ constexpr argument_rule rules[] = {
     {"x-retry-max", check_positive_time},
     {"x-retry-multiplier", check_multiplier},
     {"x-retry-limit", check_count},
+    {"x-group-by", check_text},
+    {"x-deduplicate-window", check_positive_time},
     {"x-max-age", check_age},
     {segment_argument, check_not_negative},
     {"x-initial-cluster-size", check_count},
@@ -349,6 +351,8 @@ constexpr std::string_view classic_arguments[] = {
     "x-retry-max",
     "x-retry-multiplier",
     "x-retry-limit",
+    "x-group-by",
+    "x-deduplicate-window",
 };
 constexpr std::string_view quorum_arguments[] = {
     dead_letter_argument,
@@ -370,6 +374,8 @@ constexpr std::string_view quorum_arguments[] = {
     "x-retry-max",
     "x-retry-multiplier",
     "x-retry-limit",
+    "x-group-by",
+    "x-deduplicate-window",
 };
 constexpr std::string_view stream_arguments[] = {
     "x-max-length-bytes",     type_argument, "x-max-age", segment_argument, "x-initial-cluster-size",

@@ -76,6 +76,9 @@ message_ptr event_message(const decision::event& what, time_point now) {
   properties.content_type = "application/json";
   properties.delivery_mode = 2;
   properties.message_id = fact.event_id;
+  properties.headers.emplace(); // what subscribers order and choose by, without a look at the body
+  properties.headers->append("customer_id", fact.customer_id);
+  properties.headers->append("resource_id", fact.resource_id);
   return make_message(event_exchange(fact.resource_type), what.type, encode_properties(properties), encode(fact), true);
 }
 
