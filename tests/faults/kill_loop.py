@@ -249,10 +249,12 @@ def frame_of(queue, what, tag, bits):
 
 
 class Killer:
-    def __init__(self, node, dice):
-        self.node, self.dice = node, dice
+    """`points`: fail points and their highest pass; they come in turn."""
+
+    def __init__(self, node, dice, points):
+        self.node, self.dice, self.passes = node, dice, points
         self.ready_s, self.kinds, self.missed = [], collections.Counter(), collections.Counter()
-        self.points = itertools.cycle(POINTS)
+        self.points = itertools.cycle(points)
 
     def randomly(self):
         """Most die at work, some while they start."""
@@ -268,7 +270,7 @@ class Killer:
 
     def at_a_point(self):
         name = next(self.points)
-        nth = self.dice.randint(1, POINTS[name])
+        nth = self.dice.randint(1, self.passes[name])
         self.node.launch({"SWITCHBOARD_FAIL_POINT": f"{name}:{nth}"})
         try:
             code = self.node.lines.process.wait(POINT_WAIT_S)
@@ -319,7 +321,7 @@ def run(directory, kills, seed, rate=20_000, points=True, drain_s=120):
         for each in peers:
             each.start()
         node.kill()
-        killer = Killer(node, dice)
+        killer = Killer(node, dice, POINTS)
         for number in range(kills):
             killer.at_a_point() if points and number % 2 else killer.randomly()
             alive(peers)

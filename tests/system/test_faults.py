@@ -1,11 +1,15 @@
 """Short forms of the fault loops (tests/faults): each promise once per test run, and proof that their checkers can say no.
 The long forms are `./dev faults …`."""
 
+import copy
+import json
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "faults"))
 
+import effects  # noqa: E402
+import exactly_once  # noqa: E402
 import kill_loop  # noqa: E402
 from ledger import CONFIRMED, CORRUPT, DELIVERED, REDELIVERED, RESENT, SENT, SETTLED, Queue, judge, word  # noqa: E402
 
@@ -60,3 +64,67 @@ class TestLedger:
     def test_damage_and_what_nobody_sent(self):
         assert self.judge([*self.consumed, word(CORRUPT, 0, 1)]) == ["corrupt"]
         assert self.judge([*self.consumed, word(DELIVERED, 0, 9)]) == ["invented"]
+
+
+# -- exactly once -------------------------------------------------------------------------------------------------------
+
+
+def test_commands_take_effect_once_over_kills_repeats_and_lost_replies(tmp_path):
+    figures, violations = exactly_once.run(tmp_path, commands=300, seed=20260120, rate=80, points=False)
+    assert not violations, violations
+    assert figures["calls"] == 300 and figures["kills"] > 3, figures
+    assert figures["replies_amqp"] + figures["replies_http"] > 600, figures
+
+
+class TestEffects:
+    """Two commands; the second is repeated, the call of the first has ended."""
+
+    @staticmethod
+    def answer(call):
+        return json.dumps({"message_id": "m", "status_code": 200, "body": {"id": call}})
+
+    def setup_method(self):
+        self.replies = [(1, "amqp", 200, self.answer("a")), (2, "amqp", 200, self.answer("b")),
+                        (2, "amqp", 200, self.answer("b")), (2, "http", 200, json.dumps({"id": "b"}))]
+        self.calls = [{"id": "a", "source": {"target": "+155500000001"}, "status": "hangup"},
+                      {"id": "b", "source": {"target": "+155500000002"}, "status": "progressing"}]
+        self.events = [("e1", "call.created", "a", False), ("e2", "call.created", "b", False),
+                       ("e3", "call.ended", "a", False), ("e4", "call.answered", "b", False)]
+
+    def judge(self):
+        return accused(effects.judge([1, 2], self.replies, self.calls, self.events)[1])
+
+    def test_all_is_well(self):
+        assert self.judge() == []
+        self.events.append(("e1", "call.created", "a", True))
+        assert self.judge() == []
+
+    def test_a_second_call(self):
+        twin = copy.deepcopy(self.calls[1])
+        twin["id"] = "c"
+        self.calls.append(twin)
+        self.events += [("e5", "call.created", "c", False), ("e6", "call.answered", "c", False)]
+        assert self.judge() == ["created_twice"]
+
+    def test_no_call_or_another_one(self):
+        del self.calls[1]
+        self.events = [each for each in self.events if each[2] == "a"]
+        assert self.judge() == ["not_created"]
+        self.replies = [(1, "amqp", 200, self.answer("x")), (2, "amqp", 503, "{}")]
+        assert self.judge() == ["not_created", "other_call", "unanswered"]
+
+    def test_answers_that_differ(self):
+        self.replies.append((2, "amqp", 200, self.answer("b") + " "))
+        assert self.judge() == ["answers_differ"]
+        self.replies[-1] = (1, "http", 200, json.dumps({"id": "b"}))
+        assert self.judge() == ["answers_differ"]
+
+    def test_events(self):
+        self.events.append(("e9", "call.created", "a", False))
+        assert self.judge() == ["event_twice", "events_reordered"]
+        self.events[-1] = ("e1", "call.created", "a", False)
+        assert self.judge() == ["event_again"]
+        del self.events[-2:]
+        assert self.judge() == ["event_missing"]
+        self.events.append(("e4", "call.answered", "z", False))
+        assert self.judge() == ["event_missing", "event_of_nobody"]
