@@ -48,7 +48,7 @@ POINTS = {"log.before_write": 300, "log.after_write": 300, "log.after_sync": 300
           "checkpoint.after_commit": 3, "recovery.before_commit": 1, "recovery.after_commit": 1,
           "queue.before_deletions": 300, "queue.after_deletions": 300, "dead_letters.before_commit": 300,
           "dead_letters.after_commit": 300}
-POINT_WAIT_S = 4
+POINT_WAIT_S = 2.5
 
 
 class Log:

@@ -3,11 +3,14 @@ The long forms are `./dev faults …`."""
 
 import copy
 import json
+import os
 import pathlib
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "faults"))
 
+from conftest import BINARY, ROOT
 import effects  # noqa: E402
 import exactly_once  # noqa: E402
 import kill_loop  # noqa: E402
@@ -22,9 +25,16 @@ def accused(violations):
 
 
 def test_nothing_confirmed_is_lost_or_reordered_by_kills(tmp_path):
-    figures, violations = kill_loop.run(tmp_path, kills=6, seed=20260120, rate=10_000, points=False)
+    figures, violations = kill_loop.run(tmp_path, kills=2 * len(kill_loop.POINTS), seed=20260120, rate=10_000)
     assert not accused(violations), violations
-    assert figures["confirmed"] > 5_000, figures
+    assert figures["confirmed"] > 5_000 and len(figures["kinds"]) >= len(kill_loop.POINTS) - 2, figures
+
+
+def test_a_fail_point_that_does_not_exist_stops_the_start(tmp_path):
+    done = subprocess.run([BINARY, "run", "--config", ROOT / "config/standalone.toml", "--set", f"node.data_dir={tmp_path}"],
+                          env={**os.environ, "SWITCHBOARD_FAIL_POINT": "nowhere:1"}, capture_output=True, text=True)
+    assert done.returncode == 78
+    assert "SWITCHBOARD_FAIL_POINT: no such fail point: nowhere" in done.stderr
 
 
 class TestLedger:
@@ -70,7 +80,7 @@ class TestLedger:
 
 
 def test_commands_take_effect_once_over_kills_repeats_and_lost_replies(tmp_path):
-    figures, violations = exactly_once.run(tmp_path, commands=300, seed=20260120, rate=80, points=False)
+    figures, violations = exactly_once.run(tmp_path, commands=300, seed=20260120, rate=80)
     assert not violations, violations
     assert figures["calls"] == 300 and figures["kills"] > 3, figures
     assert figures["replies_amqp"] + figures["replies_http"] > 600, figures
