@@ -2,7 +2,7 @@
 """SIGKILL at random moments and at named fail points, under confirmed load on four durable queues; a checker that saw
 only what the clients saw recounts at the end.
 
-usage: kill_loop.py [--kills N] [--seed S] [--rate MESSAGES_PER_S] [--points | --no-points] [--directory D]
+usage: kill_loop.py [--kills N] [--seed S] [--rate MESSAGES_PER_S] [--no-points] [--directory D]
        kill_loop.py --backlog MESSAGES [--kills N]     how long from SIGKILL to the first delivery of a deep queue
 
 Prints one line of JSON. Exit 1 if anything confirmed is lost, out of order, damaged, or twice without a reason.
@@ -362,6 +362,69 @@ def judge_files(published, consumed):
     return judge(QUEUES, read_words(published), read_words(consumed))
 
 
+# -- a deep queue -------------------------------------------------------------------------------------------------------
+
+BACKLOG_BODY_BYTES = 100
+BACKLOG_WINDOW = 20_000
+
+
+def run_backlog(directory, messages, kills):
+    """(figures, violations). From SIGKILL to the first delivery: the start, the login, the consume; nothing before it."""
+    node = Node(pathlib.Path(directory) / "data").start()
+    try:
+        declare(node)
+        fill(node.amqp, messages)
+        first_s, ready_s, violations = [], [], collections.defaultdict(list)
+        for _ in range(kills):
+            node.kill()
+            killed = time.monotonic()
+            node.launch()
+            body = first_delivery(node.amqp)
+            first_s.append(time.monotonic() - killed)
+            found = read_body(body)
+            if found != (PLAIN, 1):
+                violations["wrong_first"].append(f"{found}")
+            node.lines.line("the node is ready", lambda line: " ready in " in line)
+            until("all are there", lambda: depth(node) == messages)
+        assert node.stop() == 0
+    finally:
+        if node.lines.process.poll() is None:
+            node.kill()
+    return {"messages": messages, "kills": kills, "first_delivery_s_p50": percentile(first_s, 0.5),
+            "first_delivery_s_max": percentile(first_s, 1)}, violations
+
+
+def fill(port, messages):
+    link = connect(port, 1)
+    link.call(commands.Confirm.Select(), commands.Confirm.SelectOk)
+    sender, sent, confirmed, early = Sender(1, QUEUES[PLAIN].name), 0, 0, set()
+    while confirmed < messages:
+        count = min(500, messages - sent, BACKLOG_WINDOW - (sent - confirmed))
+        if count > 0:
+            link.send(b"".join([sender.frames(make_body(PLAIN, sequence, BACKLOG_BODY_BYTES))
+                                for sequence in range(sent + 1, sent + count + 1)]))
+            sent += count
+        for _, _, payload in link.frames(0 if count > 0 else 0.01):
+            assert method_of(payload) == ACK, unexpected(payload)
+            tag = int.from_bytes(payload[4:12], "big")
+            early.update(range(confirmed + 1, tag + 1) if payload[12] & 1 else [tag])
+        while confirmed + 1 in early:
+            confirmed += 1
+            early.discard(confirmed)
+    link.close()
+
+
+def first_delivery(port):
+    link = connect(port, 1)
+    link.call(commands.Basic.Qos(prefetch_count=1), commands.Basic.QosOk)
+    link.wire.method(1, commands.Basic.Consume(queue=QUEUES[PLAIN].name, consumer_tag="c", nowait=True))
+    while True:
+        for kind, _, payload in link.frames(1):
+            if kind == BODY:
+                link.close()
+                return payload
+
+
 def main():
     parse = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parse.add_argument("--kills", type=int)
@@ -375,7 +438,10 @@ def main():
     directory = asked.directory or tempfile.mkdtemp(prefix="switchboard-faults-")
     os.makedirs(directory, exist_ok=True)
     try:
-        figures, violations = run(directory, asked.kills or 200, asked.seed, asked.rate, asked.points)
+        if asked.backlog:
+            figures, violations = run_backlog(directory, asked.backlog, asked.kills or 5)
+        else:
+            figures, violations = run(directory, asked.kills or 200, asked.seed, asked.rate, asked.points)
     finally:
         if not asked.directory:
             shutil.rmtree(directory, ignore_errors=True)

@@ -34,6 +34,12 @@ def test_nothing_confirmed_is_lost_or_reordered_by_kills(tmp_path):
     assert figures["confirmed"] > 5_000 and len(figures["kinds"]) >= len(kill_loop.POINTS) - 2, figures
 
 
+def test_a_deep_queue_begins_at_its_head_after_each_kill(tmp_path):
+    figures, violations = kill_loop.run_backlog(tmp_path, messages=30_000, kills=2)
+    assert not accused(violations), violations
+    assert figures["first_delivery_s_max"] > 0
+
+
 def test_a_fail_point_that_does_not_exist_stops_the_start(tmp_path):
     done = subprocess.run([BINARY, "run", "--config", ROOT / "config/standalone.toml", "--set", f"node.data_dir={tmp_path}"],
                           env={**os.environ, "SWITCHBOARD_FAIL_POINT": "nowhere:1"}, capture_output=True, text=True)
