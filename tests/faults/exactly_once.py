@@ -258,7 +258,7 @@ def run(directory, commands, seed, rate=150, points=True):
         killer = Killer(node, dice, POINTS)
         kills = 1
         while any(each.is_alive() for each in clients):
-            killer.at_a_point() if points and kills % 2 else killer.randomly()
+            killer.kill_once(kills, points)
             kills += 1
             assert all(each.exitcode in (None, 0) for each in clients), "a client has failed; its traceback is above"
             # A client of many commands is done when the last is; kills end when hardly any is left.

@@ -28,7 +28,7 @@ from client import (ACK, CANCEL, CLOSE, DELIVER, NACK, BODY, HEADER, METHOD, Clo
                     method_of, read_body, unexpected)
 from ledger import (CONFIRMED, CORRUPT, DELIVERED, REDELIVERED, RESENT, SENT, SETTLED, Queue, judge, read_words, word)
 
-from conftest import Node, until  # tests/system, which client.py has put on the path
+from conftest import SANITIZED, Node, until  # tests/system, which client.py has put on the path
 
 PLAIN, QUORUM, REJECTED, DEAD = range(4)
 
@@ -48,7 +48,7 @@ POINTS = {"log.before_write": 300, "log.after_write": 300, "log.after_sync": 300
           "checkpoint.after_commit": 3, "recovery.before_commit": 1, "recovery.after_commit": 1,
           "queue.before_deletions": 300, "queue.after_deletions": 300, "dead_letters.before_commit": 300,
           "dead_letters.after_commit": 300}
-POINT_WAIT_S = 2.5
+POINT_WAIT_S = 10 if SANITIZED else 2.5
 
 
 class Log:
@@ -256,6 +256,12 @@ class Killer:
         self.ready_s, self.kinds, self.missed = [], collections.Counter(), collections.Counter()
         self.points = itertools.cycle(points)
 
+    def kill_once(self, number, at_points):
+        """At a point or at any moment, in turn."""
+        self.at_a_point() if at_points and number % 2 else self.randomly()
+        reports = [line for line in self.node.lines.seen if "Sanitizer" in line or "runtime error:" in line]
+        assert not reports, "\n".join(self.node.lines.seen[-200:])
+
     def randomly(self):
         """Most die at work, some while they start."""
         if self.dice.random() < 0.1:
@@ -323,7 +329,7 @@ def run(directory, kills, seed, rate=20_000, points=True, drain_s=120):
         node.kill()
         killer = Killer(node, dice, POINTS)
         for number in range(kills):
-            killer.at_a_point() if points and number % 2 else killer.randomly()
+            killer.kill_once(number, points)
             alive(peers)
         killed_s = time.monotonic() - began
         node.start()

@@ -31,7 +31,8 @@ def accused(violations):
 def test_nothing_confirmed_is_lost_or_reordered_by_kills(tmp_path):
     figures, violations = kill_loop.run(tmp_path, kills=2 * len(kill_loop.POINTS), seed=20260120, rate=10_000)
     assert not accused(violations), violations
-    assert figures["confirmed"] > 5_000 and len(figures["kinds"]) >= len(kill_loop.POINTS) - 2, figures
+    assert figures["confirmed"] > (1_000 if SANITIZED else 5_000), figures
+    assert len(figures["kinds"]) >= len(kill_loop.POINTS) - 2, figures
 
 
 def test_a_deep_queue_begins_at_its_head_after_each_kill(tmp_path):
