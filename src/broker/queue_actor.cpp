@@ -7,6 +7,7 @@
 
 #include <caf/send.hpp>
 
+#include "base/fail_point.hpp"
 #include "broker/amqp_reply.hpp"
 #include "broker/errors.hpp"
 #include "broker/message_queue.hpp"
@@ -659,6 +660,7 @@ private:
       changes->delete_message(setup_.number, each.at);
     }
     auto letters = out.take();
+    switchboard::pass(fail_point::dead_letters_before_commit);
     if (queue_.has_dead_waiting() && !burying_) { // the rest goes on when the log has these
       burying_ = true;
       setup_.log->commit(std::move(changes),
@@ -666,6 +668,7 @@ private:
     } else if (durable || letters.durable()) {
       setup_.log->commit(std::move(changes), {});
     }
+    switchboard::pass(fail_point::dead_letters_after_commit);
     letters.send();
   }
 
@@ -713,7 +716,9 @@ private:
     std::function<void()> go_on;
     if (flushing_)
       go_on = [self = caf::actor_cast<caf::actor>(this)] { caf::anon_send(self, flush_deletions{}); };
+    switchboard::pass(fail_point::queue_before_deletions);
     setup_.log->commit(std::move(changes), std::move(go_on));
+    switchboard::pass(fail_point::queue_after_deletions);
   }
 
   /// At the end: nobody is there any more to be told that the log has a part.

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <optional>
@@ -14,6 +15,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include "base/fail_point.hpp"
 #include "bridges/amqp/amqp_bridge.hpp"
 #include "bridges/http/dead_letters.hpp"
 #include "bridges/http/http_admin.hpp"
@@ -22,6 +24,7 @@
 #include "bridges/http/management.hpp"
 #include "bridges/websocket/websocket_bridge.hpp"
 #include "bridges/zmq/zmq_bridge.hpp"
+#include "node/cli.hpp"
 #include "node/files.hpp"
 #include "runtime/core.hpp"
 #include "runtime/jwt.hpp"
@@ -257,6 +260,20 @@ int fail(const error& why) {
   return 1;
 }
 
+constexpr auto fail_point_variable = "SWITCHBOARD_FAIL_POINT";
+
+expected<void> arm_fail_points() {
+  const char* wanted = std::getenv(fail_point_variable);
+  if (!wanted)
+    return {};
+  auto plan = parse_fail_plan(wanted);
+  if (!plan)
+    return plan.error();
+  log::warning("fail_points_armed", {{"plan", wanted}});
+  the_fail_points.arm(*plan);
+  return {};
+}
+
 int serve(const config& settings, const stop_signals& signals, clock_type::time_point began) {
   if (auto made = make_missing_secret(settings); !made)
     return fail(made.error());
@@ -306,6 +323,10 @@ int run_node(const config& settings) {
   const auto began = clock_type::now();
   const stop_signals signals;
   log::start(log_level(settings.log.level), settings.log.format);
+  if (auto armed = arm_fail_points(); !armed) {
+    fail({armed.error().code, std::string{fail_point_variable} + ": " + armed.error().what});
+    return wrong_config;
+  }
   const auto code = serve(settings, signals, began);
   log::stop();
   return code;

@@ -9,6 +9,7 @@
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/send.hpp>
 
+#include "base/fail_point.hpp"
 #include "base/random.hpp"
 #include "broker/retry.hpp"
 #include "runtime/bounded_actor.hpp"
@@ -210,9 +211,11 @@ private:
 
   void submit(entity_work_ptr work, outcome_commit made) {
     pending_.push_back({std::move(work), std::move(made.leaving)});
+    pass(fail_point::entity_before_commit);
     hosts_.store().submit(std::move(made.batch), [self = caf::actor_cast<caf::actor>(this)] {
       caf::anon_send<caf::message_priority::high>(self, committed{});
     });
+    pass(fail_point::entity_submitted);
   }
 
   static void update(store::entity_record& record, const decision& made, time_point at) {
@@ -228,6 +231,7 @@ private:
   }
 
   void on_committed() {
+    pass(fail_point::entity_committed);
     auto [work, leaving] = std::move(pending_.front());
     pending_.pop_front();
     // Timers first: whoever hears of the outcome finds them as it left them.

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/fail_point.hpp"
 #include "store/applier.hpp"
 #include "store/log_record.hpp"
 
@@ -50,7 +51,11 @@ expected<void> recover(lmdb_files& files, counters& numbers, write_ahead_log& lo
   apply(txn, seals, parts);
   numbers.raise(txn, seals);
   numbers.set_applied(txn, seals, found.groups.back().stamp.sequence);
-  return txn.commit();
+  pass(fail_point::recovery_before_commit);
+  if (auto synced = txn.commit(); !synced)
+    return synced;
+  pass(fail_point::recovery_after_commit);
+  return {};
 }
 
 } // namespace switchboard::store

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/fail_point.hpp"
 #include "store/log_record.hpp"
 
 namespace switchboard::store {
@@ -97,10 +98,13 @@ expected<void> write_ahead_log::append(std::string_view record) {
       return grown;
     size_ = size;
   }
+  pass(fail_point::log_before_write);
   if (auto written = write(record, at_); !written)
     return written;
+  pass(fail_point::log_after_write);
   if (sync_ && ::fdatasync(file_) != 0)
     return failed();
+  pass(fail_point::log_after_sync);
   at_ = end;
   return {};
 }

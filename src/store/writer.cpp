@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/fail_point.hpp"
 #include "store/applier.hpp"
 #include "store/elision.hpp"
 #include "store/log_record.hpp"
@@ -258,8 +259,10 @@ expected<void> writer::checkpoint(const operations& more) {
     numbers_.raise(txn, seals_);
     numbers_.set_applied(txn, seals_, sequence_);
     const auto used = txn.bytes_used();
+    pass(fail_point::checkpoint_before_commit);
     if (auto synced = txn.commit(); !synced)
       return synced;
+    pass(fail_point::checkpoint_after_commit);
     bytes_used_ = used;
     ++checkpoints_;
     lump_.clear();

@@ -4,61 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <map>
 #include <random>
 #include <set>
 
-#include "disk.hpp"
+#include "power_loss.hpp"
 #include "temporary_store.hpp"
 
 namespace switchboard::store {
 namespace {
-
-constexpr std::size_t sector = 512; ///< what a disk writes whole
-
-using files = std::map<std::string, std::string>;
-
-void write_into(std::string& file, std::uint64_t at, std::string_view bytes) {
-  if (file.size() < at + bytes.size())
-    file.resize(at + bytes.size(), '\0');
-  file.replace(at, bytes.size(), bytes);
-}
-
-/// Any sectors of the write, or none.
-void write_some(std::string& file, const disk_event& write, std::mt19937& dice) {
-  if (dice() % 3 == 0)
-    return;
-  const bool whole = dice() % 2 == 0;
-  for (std::size_t done = 0; done < write.bytes.size(); done += sector)
-    if (whole || dice() % 2 == 0)
-      write_into(file, write.at + done, std::string_view{write.bytes}.substr(done, sector));
-}
-
-/// The disk after the first `count` events.
-files after_power_loss(const files& before, const std::vector<disk_event>& events, std::size_t count,
-                       std::mt19937& dice) {
-  files disk = before;
-  std::map<std::string, std::size_t> synced; // events of the file up to here are on the disk
-  for (std::size_t i = 0; i < count; ++i)
-    if (events[i].bytes.empty())
-      synced[events[i].path] = i;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto& event = events[i];
-    if (event.bytes.empty())
-      continue;
-    if (event.is_synced || i < synced[event.path])
-      write_into(disk[event.path], event.at, event.bytes);
-    else
-      write_some(disk[event.path], event, dice);
-  }
-  return disk;
-}
-
-std::string read_file(const std::string& path) {
-  std::ifstream in{path, std::ios::binary};
-  return {std::istreambuf_iterator<char>{in}, {}};
-}
 
 /// What one run of the store left: the directory before it, what it wrote, and when each batch was confirmed.
 struct recorded_run {
@@ -87,8 +40,7 @@ recorded_run record_a_run(const std::string& directory, std::uint64_t log_bytes_
   auto how = small_store(directory);
   how.log_bytes_max = log_bytes_max;
   must_open(how)->flush(); // the files are there and synced
-  for (const auto* name : {"/data.mdb", "/write_ahead.log"})
-    run.before[directory + name] = read_file(directory + name);
+  run.before = read_store_files(directory);
   the_disk.events.clear();
   the_disk.is_recording = true;
   {
@@ -113,10 +65,9 @@ recorded_run record_a_run(const std::string& directory, std::uint64_t log_bytes_
   return run;
 }
 
-void open_after_power_loss(const recorded_run& run, const files& disk, const std::string& from, std::size_t lost_at) {
+void open_after_power_loss(const recorded_run& run, const files& disk, std::size_t lost_at) {
   temporary_directory directory;
-  for (const auto& [path, bytes] : disk)
-    std::ofstream{directory.path() + path.substr(from.size()), std::ios::binary} << bytes;
+  write_store_files(disk, directory.path());
   auto how = small_store(directory.path());
   how.sync = false; // nobody will ask
   how.on_damage = [&](const error& why) { ADD_FAILURE() << why.what << ", power lost at " << lost_at; };
@@ -159,7 +110,7 @@ TEST_P(power_loss, at_every_write_and_sync_leaves_all_that_was_confirmed) {
   for (std::size_t lost_at = 0; lost_at <= run.events.size(); ++lost_at)
     for (int variant = 0; variant < 3; ++variant) {
       const auto disk = after_power_loss(run.before, run.events, lost_at, dice);
-      open_after_power_loss(run, disk, directory.path(), lost_at);
+      open_after_power_loss(run, disk, lost_at);
       if (HasFatalFailure())
         return;
     }

@@ -129,10 +129,15 @@ class Node:
         return [str(BINARY), "run", "--config", str(ROOT / "config/standalone.toml"),
                 *[part for s in settings for part in ("--set", s)]]
 
-    def start(self):
-        began = time.monotonic()
-        self.lines = Lines(self.arguments())
+    def launch(self, env=None):
+        """Starts it without waiting for anything."""
+        self.lines = Lines(self.arguments(), env)
         self.killed = False
+        return self
+
+    def start(self, env=None):
+        began = time.monotonic()
+        self.launch(env)
         self.lines.line("the node is ready", lambda line: " ready in " in line)
         self.ready_s = time.monotonic() - began
         return self
