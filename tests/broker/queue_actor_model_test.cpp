@@ -161,7 +161,7 @@ private:
   void settle_down() {
     if (!queue_)
       return;
-    for (int round = 0; round < 3; ++round) { // a page is stored, then another is needed …
+    for (int round = 0; round < 2; ++round) { // what it told itself in the first one
       now_ = status(queue_);
       status(dead_);
     }
