@@ -373,6 +373,8 @@ private:
       made.what = can_.time ? kind::change : kind::grant; // a policy of a living queue is topology's to set
       made.arguments = start_;
       choose_limits(made.arguments);
+      made.arguments.max_priority = static_cast<std::uint8_t>(pick(4)); // of a declaration, not of a policy
+      made.arguments.single_active_consumer = chance(2);
     } else {
       made.what = restarts_ ? kind::restart : kind::purge;
     }
