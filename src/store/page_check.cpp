@@ -206,6 +206,7 @@ private:
   template <class Take>
   void walk_tree(std::string called, const tree& what, Take&& take) {
     called_ = std::move(called);
+    is_free_list_ = called_ == "free pages";
     sum_ = {};
     before_.clear();
     const auto count = report_.broken.size();
@@ -225,7 +226,7 @@ private:
   }
 
   void report_unreachable(std::uint64_t count) {
-    if (called_ != "free pages")
+    if (!is_free_list_)
       lost("table " + called_ + ": " + std::to_string(count) + " record(s) can't be reached");
     broken(called_ + ": " + std::to_string(count) + " record(s) can't be reached");
   }
@@ -263,7 +264,7 @@ private:
     const std::size_t count = (lower - page_head_bytes) / 2;
     std::size_t node_bytes = 0;
     std::vector<std::pair<std::string, page_number>> children;
-    std::string before;
+    std::string_view before;
     for (std::size_t i = 0; i < count; ++i) {
       const auto offset = at<std::uint16_t>(all, page_head_bytes + 2 * i);
       if (offset < upper || offset + node_head_bytes > all.size()) {
@@ -360,13 +361,13 @@ private:
   }
 
   bool is_less(std::string_view left, std::string_view right) const noexcept {
-    if (called_ == "free pages" && left.size() == 8 && right.size() == 8)
+    if (is_free_list_ && left.size() == 8 && right.size() == 8)
       return at<std::uint64_t>(left, 0) < at<std::uint64_t>(right, 0);
     return left < right;
   }
 
   std::string where(std::string_view from, std::optional<std::string_view> to) const {
-    if (called_ == "free pages" || called_ == "tables")
+    if (is_free_list_ || called_ == "tables")
       return "";
     return " (from " + (from.empty() ? "the beginning" : text_of(called_, from)) + " to " +
            (to ? text_of(called_, *to) : "the end") + ")";
@@ -377,7 +378,8 @@ private:
   page_report& report_;
   const std::function<void(const found_record&)>& see_;
   std::vector<bool> used_, free_;
-  std::string called_;   // the tree that is walked
+  std::string called_; // the tree that is walked
+  bool is_free_list_ = false;
   std::string before_;   // the last key seen in it
   std::string big_;      // pages of one large value
   bool is_tree_ = false; // of the entry at hand: it is a table
@@ -415,7 +417,9 @@ expected<page_report> check_pages(const std::string& path, const std::function<v
     const auto& begin = begins[which];
     page_report found;
     const auto mark = snapshot{pages, begin, found, {}}.walk();
-    const bool is_sure = begin.trouble.empty() && mark.value_or(begin.transaction) == begin.transaction;
+    // A compact copy (mdb_copy -c) counts its transactions anew; the mark stays what it was.
+    const bool is_copy = begin.transaction == 1 && begins[1 - which].transaction == 0 && mark.value_or(0) > 2;
+    const bool is_sure = begin.trouble.empty() && (is_copy || mark.value_or(begin.transaction) == begin.transaction);
     const auto transaction = mark.value_or(begin.transaction);
     if ((is_sure || mark) && (!best || transaction > best_transaction)) {
       best = std::move(found);
