@@ -218,8 +218,12 @@ private:
     }
     if (what.root != no_page)
       walk_page(what.root, std::clamp<unsigned>(what.depth, 1, depth_max), {}, std::nullopt, take);
-    if (sum_.entries < what.entries)
+    if (sum_.entries < what.entries) {
       report_unreachable(what.entries - sum_.entries);
+      if (called_ == name(table::messages))
+        report_.gaps.swap(gaps_);
+    }
+    gaps_.clear();
     if (report_.broken.size() == count && (sum_.entries != what.entries || sum_.branches != what.branches ||
                                            sum_.leaves != what.leaves || sum_.overflows != what.overflows))
       broken(called_ + ": has other counts than it says");
@@ -244,6 +248,7 @@ private:
                  Take&& take) {
     page bytes;
     const auto bad = [&](const std::string& why) {
+      gaps_.push_back({std::string{from}, to ? std::optional{std::string{*to}} : std::nullopt});
       broken(called_ + ": page " + std::to_string(number) + " " + why + where(from, to));
       return false;
     };
@@ -384,6 +389,7 @@ private:
   std::string big_;      // pages of one large value
   bool is_tree_ = false; // of the entry at hand: it is a table
   tree sum_;
+  std::vector<lost_messages> gaps_; ///< pages of the tree that is walked with something wrong
   std::optional<std::uint64_t> mark_;
 };
 

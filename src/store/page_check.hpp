@@ -27,12 +27,19 @@ struct found_record {
   bool is_intact; ///< its check holds
 };
 
+/// Where messages were lost: behind `from` (empty: the beginning), before `to` (none: the end).
+struct lost_messages {
+  std::string from;
+  std::optional<std::string> to;
+};
+
 struct page_report {
   bool is_new = false; ///< no file, or an empty one
   /// What LMDB must not see, or would take for something else: then the tables have to be written anew.
   std::vector<std::string> broken;
   std::vector<std::string> lost; ///< which records fail their check, or can't be reached any more; as a person reads it
-  std::uint64_t records = 0;     ///< that are intact
+  std::vector<lost_messages> gaps;
+  std::uint64_t records = 0; ///< that are intact
 };
 
 /// Looks at all pages of this file; `see` gets every record that can be reached, table by table. An error: the file

@@ -7,6 +7,7 @@
 #include <optional>
 #include <system_error>
 
+#include "messages/wire.hpp"
 #include "store/key.hpp"
 #include "store/lmdb_files.hpp"
 #include "store/page_check.hpp"
@@ -62,12 +63,29 @@ private:
   expected<void> done_;
 };
 
+/// Queues that may have had messages in the gap.
+std::vector<queue_number> queues_of(const lost_messages& gap) {
+  constexpr queue_number many = 1000; // then only the first and the last of them
+  const auto queue = [](std::string_view key) {
+    wire::reader in{key};
+    return in.number<std::uint64_t>();
+  };
+  const auto first = gap.from.empty() ? 1 : queue(gap.from);
+  const auto last = gap.to ? queue(*gap.to) : first;
+  if (last < first || last - first >= many)
+    return {first, last};
+  std::vector<queue_number> found;
+  for (auto each = first; each <= last; ++each)
+    found.push_back(each);
+  return found;
+}
+
 error failed(const std::string& path, const std::error_code& why) {
   return {errc::io_failed, path + ": " + why.message()};
 }
 
 /// The new file takes the old one's name at once; the old one keeps a second name. Where it is kept.
-expected<std::string> write_anew(const std::string& directory, const options& how) {
+expected<std::string> write_anew(const std::string& directory, const options& how, const page_report& report) {
   const auto data = directory + "/data.mdb", aside = directory + "/salvage";
   std::error_code trouble;
   fs::remove_all(aside, trouble); // of a salvage that did not end
@@ -81,6 +99,9 @@ expected<std::string> write_anew(const std::string& directory, const options& ho
     rewriter anew{**files};
     if (auto read = check_pages(data, [&](const found_record& one) { anew.put(one); }); !read)
       return read.error();
+    for (const auto& gap : report.gaps)
+      for (const auto queue : queues_of(gap)) // no message has position 0, and no check fits nothing
+        anew.put({table::messages, message_key(queue, 0), "", false});
     if (auto written = anew.finish(); !written)
       return written.error();
   }
@@ -115,7 +136,7 @@ expected<void> make_readable(const std::string& directory, const options& how) {
       how.on_tables_damaged({errc::corrupt, data + ": " + what});
   };
   if (!report->broken.empty()) {
-    const auto kept = write_anew(directory, how);
+    const auto kept = write_anew(directory, how, *report);
     if (!kept)
       return error{kept.error().code,
                    "damaged, and can't be written anew: " + joined(report->broken) + ": " + kept.error().what};

@@ -104,10 +104,12 @@ public:
 
   std::string left_over() {
     const auto pages = log->messages(pages_of(queue_->number)).size();
+    const auto attempts = log->messages(retries_of(queue_->number)).size();
     const auto letters = log->messages(dead_->number).size();
-    return pages + letters == 0 ? ""
-                                : std::to_string(pages) + " pages and " + std::to_string(letters) +
-                                      " dead letters are left in the log of empty queues";
+    return pages + attempts + letters == 0
+               ? ""
+               : std::to_string(pages) + " pages, " + std::to_string(attempts) + " records of attempts and " +
+                     std::to_string(letters) + " dead letters are left in the log of empty queues";
   }
 
 private:

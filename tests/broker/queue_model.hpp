@@ -114,7 +114,8 @@ private:
     std::size_t memory = 0;
     bool again = false;
     std::uint64_t returns = 0;
-    delivery_number number = 0; ///< once it is out
+    std::uint64_t known_returns = 0; ///< that a restart remembers: those that count against a delivery limit
+    delivery_number number = 0;      ///< once it is out
   };
   struct taker {
     unsigned place = 0;
@@ -334,6 +335,8 @@ private:
     for (auto& each : returned) {
       each.again = true;
       ++each.returns;
+      if (how_.delivery_limit)
+        each.known_returns = each.returns;
       if (how_.delivery_limit && each.returns > *how_.delivery_limit)
         die(each, "delivery_limit");
       else if (to_the_tail)
@@ -408,7 +411,7 @@ private:
     returned_ = 0;
     for (auto& each : kept) {
       each.again = true;
-      each.returns = 0;
+      each.returns = each.known_returns;
       each.over_ms = over(each);
       ready_.insert(end_of_level(each.level), each);
     }

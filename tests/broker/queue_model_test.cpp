@@ -84,7 +84,10 @@ public:
 
   /// After everybody left and the queue was purged.
   std::string left_over() const {
-    return pages_.empty() ? "" : std::to_string(pages_.size()) + " pages are left of an empty queue";
+    return pages_.empty() && attempts_.empty()
+               ? ""
+               : std::to_string(pages_.size()) + " pages and " + std::to_string(attempts_.size()) +
+                     " records of attempts are left of an empty queue";
   }
 
 private:
@@ -130,7 +133,7 @@ private:
         remove(each->second); // in the consumer's own transaction
       each = out_.erase(each);
     }
-    queue_.settle(ids_.at(what.place), what.first, what.last, what.how, done_);
+    queue_.settle(ids_.at(what.place), what.first, what.last, what.how, done_, now_);
   }
 
   void get(const operation& what) {
@@ -184,6 +187,13 @@ private:
       complain("more died at once than the operations ask for");
     for (const auto at : std::exchange(done_, {}))
       remove(at);
+    queue_.write_attempts([&](const message_queue::attempts& each) {
+      attempts_[next_position_] = each;
+      return next_position_++;
+    });
+    for (const auto at : queue_.take_old_records())
+      if (attempts_.erase(at) == 0)
+        complain("record of attempts " + std::to_string(at) + " was not there");
     for (const auto at : queue_.take_unspilled())
       if (pages_.erase(at) == 0)
         complain("page " + std::to_string(at) + " was not there");
@@ -246,8 +256,11 @@ private:
     pages_.clear();
     barrier_.reset();
     queue_ = message_queue{queue_.how()};
+    std::map<position, message_queue::past> pasts;
+    for (const auto& [record, each] : attempts_)
+      pasts[each.message] = {each.failures, each.returns, record, {}};
     for (const auto& [at, what] : log_) {
-      queue_.restore({what, at, true}, now_);
+      queue_.restore({what, at, true}, now_, pasts[at]);
       if (queue_.deep(page_bytes_))
         queue_.page_out(page_bytes_ / 2, queue_.last_sequence());
     }
@@ -285,6 +298,7 @@ private:
   std::map<unsigned, bool> no_ack_;
   std::map<place_and_number, position> out_;
   std::map<position, message_ptr> log_, unsynced_, pages_;
+  std::map<position, message_queue::attempts> attempts_;
   std::optional<std::pair<position, std::uint64_t>> barrier_; ///< of put_away: what let_go() may rely on
   position next_position_ = 1;
   unsigned published_ = 0;
