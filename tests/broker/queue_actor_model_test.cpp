@@ -33,6 +33,9 @@ public:
       EXPECT_TRUE(ask<queue_deleted>(node->topology(), delete_queue{"q", "test", false, false}));
     }
     settle_down();
+    // CAF's timeout of each question comes 20 s later and stays in the mailbox of who asked.
+    held_self.emplace(system);
+    me_ = caf::actor_cast<caf::actor>(self->address());
     queue_spec spec;
     spec.name = "q";
     spec.durable = true;

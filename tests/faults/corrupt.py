@@ -50,13 +50,13 @@ def body_of(queue, number, dice):
 
 
 def fill(node, dice):
-    """Publishes with confirms, takes every third away again; what must be there: body -> queue."""
+    """Publishes with confirms, takes every third away again. What must be there, and what was taken: body -> queue."""
     connection = node.pika()
     channel = connection.channel()
     channel.confirm_delivery()
     for queue in QUEUES:
         channel.queue_declare(queue, durable=True)
-    there = {}
+    there, taken = {}, {}
     for number in range(MESSAGES):
         for queue in QUEUES:
             body = body_of(queue, number, dice)
@@ -66,9 +66,9 @@ def fill(node, dice):
             for queue in QUEUES:
                 method, _, body = channel.basic_get(queue)
                 channel.basic_ack(method.delivery_tag)
-                del there[body]
+                taken[body] = there.pop(body)
     connection.close()
-    return there
+    return there, taken
 
 
 def drain(node):
@@ -106,7 +106,7 @@ def one_flip(directory, there, name, end, dice):
     try:
         node.start()
     except AssertionError:
-        code = node.lines.process.wait(DEADLINE_S) # it ended by itself
+        code = node.lines.process.wait(DEADLINE_S)  # it ended by itself
         said = [line for line in node.lines.seen if name in line]
         if code > 0 and said:
             return "refused by name", None
@@ -131,13 +131,28 @@ def one_flip(directory, there, name, end, dice):
     return ("loss named, the rest serves" if missing else "damage named, nothing lost" if named else "unharmed"), None
 
 
+def undamaged(whole, copy):
+    """What a node finds in a copy as it is (body -> queue)."""
+    shutil.copytree(whole, copy)
+    node = Node(str(copy)).start()
+    found = {body: queue for queue, bodies in drain(node).items() for body in bodies}
+    node.stop()
+    shutil.rmtree(copy)
+    assert not any(word in line for line in node.lines.seen for word in NAMED), "damage named where none is"
+    return found
+
+
 def nodes(flips, dice):
     outcomes, violations = collections.Counter(), []
     with tempfile.TemporaryDirectory(prefix="switchboard-corrupt-") as parent:
         whole = pathlib.Path(parent, "whole")
         node = Node(str(whole)).start()
-        there = fill(node, dice)
+        there, taken = fill(node, dice)
         node.kill()  # so that the log says something that the tables don't
+        found = undamaged(whole, pathlib.Path(parent, "copy"))
+        assert all(found.get(body) == queue for body, queue in there.items()), "lost without any damage"
+        assert all(queue == {**there, **taken}.get(body) for body, queue in found.items()), "wrong without any damage"
+        there = found  # the acknowledgements of the last moment may not have come to the disk
         with open(whole / "write_ahead.log", "rb") as file:
             log_end = len(file.read().rstrip(b"\0"))
         ends = {"data.mdb": (whole / "data.mdb").stat().st_size, "write_ahead.log": log_end}
