@@ -143,6 +143,8 @@ private:
     how.log_bytes_max = options_.store_log_bytes_max;
     how.sync = options_.store_sync;
     how.on_damage = [](const error& why) { log::failure("store_log_damaged", {{"reason", why.what}}); };
+    how.on_tables_damaged = [](const error& why) { log::failure("store_damaged", {{"reason", why.what}}); };
+    how.on_log_cut = [](const error& why) { log::warning("store_log_cut", {{"reason", why.what}}); };
     how.on_failure = [tell = options_.on_failure](const error& why) {
       log::failure("store_failed", {{"reason", why.what}});
       if (tell)

@@ -1,6 +1,7 @@
 // Opening, reading, and the doors to the writer.
 //
-//   open: directory -> LOCK -> LMDB files -> counters (format, incarnation, numbers) -> what the log has more -> writer
+//   open: directory -> LOCK -> a look through the pages -> LMDB files -> counters (format, incarnation, numbers) ->
+//   what the log has more -> writer
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -16,6 +17,7 @@
 #include "store/paged_walk.hpp"
 #include "store/record.hpp"
 #include "store/recovery.hpp"
+#include "store/salvage.hpp"
 #include "store/store.hpp"
 #include "store/write_ahead_log.hpp"
 #include "store/writer.hpp"
@@ -94,7 +96,7 @@ public:
     auto log = write_ahead_log::open(files_->directory(), how.log_bytes_max, how.sync);
     if (!log)
       return log.error();
-    if (auto recovered = recover(*files_, numbers_, *log, how.on_damage); !recovered)
+    if (auto recovered = recover(*files_, numbers_, *log, how); !recovered)
       return recovered;
     writer_.emplace(*files_, numbers_, std::move(*log),
                     writer::settings{how.group_bytes_max, how.log_bytes_max, std::move(how.on_failure)});
@@ -230,6 +232,8 @@ expected<std::unique_ptr<environment>> environment::open(options how) {
   auto lock = directory_lock::take(how.directory);
   if (!lock)
     return lock.error();
+  if (auto readable = make_readable(how.directory, how); !readable)
+    return readable.error();
   auto files = lmdb_files::open(how.directory, how.map_bytes_max, how.sync);
   if (!files)
     return files.error();

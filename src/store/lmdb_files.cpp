@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "store/page_check.hpp"
+#include "store/record.hpp"
+
 namespace switchboard::store {
 
 namespace {
@@ -119,6 +122,10 @@ std::uint64_t write_txn::bytes_used() {
 
 expected<void> write_txn::commit() {
   if (code_ == 0) {
+    sealer seals;
+    put(table::meta, transaction_mark, seals.seal(transaction_mark, std::uint64_t{mdb_txn_id(txn_)}));
+  }
+  if (code_ == 0) {
     failed(mdb_txn_commit(txn_));
     txn_ = nullptr;
   }
@@ -222,11 +229,27 @@ int lmdb_files::open_tables() {
   MDB_txn* txn = nullptr;
   if (const int code = mdb_txn_begin(env_, nullptr, 0, &txn))
     return code;
-  for (std::size_t i = 0; i < table_count; ++i)
-    if (const int code = mdb_dbi_open(txn, table_names[i], MDB_CREATE, &tables_[i])) {
+  bool made = false;
+  for (std::size_t i = 0; i < table_count; ++i) {
+    int code = mdb_dbi_open(txn, table_names[i], 0, &tables_[i]);
+    if (code == MDB_NOTFOUND) {
+      made = true;
+      code = mdb_dbi_open(txn, table_names[i], MDB_CREATE, &tables_[i]);
+    }
+    if (code != 0) {
       mdb_txn_abort(txn);
       return code;
     }
+  }
+  if (made) {
+    sealer seals;
+    auto key = to_val(transaction_mark);
+    auto value = to_val(seals.seal(transaction_mark, std::uint64_t{mdb_txn_id(txn)}));
+    if (const int code = mdb_put(txn, dbi(table::meta), &key, &value, 0)) {
+      mdb_txn_abort(txn);
+      return code;
+    }
+  }
   return mdb_txn_commit(txn);
 }
 

@@ -136,6 +136,23 @@ std::optional<log_head> read_head(std::string_view bytes) noexcept {
   return head;
 }
 
+/// Some of the record of group `sequence` stands here, though its check fails. Its sequence says so, or if that is what
+/// was damaged, all the rest does. Older records and bodies look like neither.
+bool begins_here(std::string_view bytes, std::uint64_t seed, std::uint64_t sequence) {
+  constexpr std::size_t sequence_at = check_bytes + 8;
+  if (bytes.size() < log_head_bytes)
+    return false;
+  wire::reader in{bytes.substr(sequence_at)};
+  if (in.number<std::uint64_t>() == sequence)
+    return true;
+  const auto head = read_head(bytes);
+  if (!head)
+    return false;
+  std::string mended{bytes.substr(0, head->size)};
+  store_be(mended.data() + sequence_at, sequence, 8);
+  return check_of(mended, seed) == head->check;
+}
+
 } // namespace
 
 bool encode_group(std::string& out, std::uint64_t seed, const log_stamp& stamp, const operations& changes,
@@ -198,6 +215,8 @@ log_contents read_log(std::string_view file, std::uint64_t seed, std::uint64_t a
     const auto head = read_head(file.substr(at));
     auto group = head && head->stamp.sequence >= next ? decode_group(file.substr(at), seed) : std::nullopt;
     if (!group) {
+      if (!unread && begins_here(file.substr(at), seed, next))
+        found.cut_at = at;
       unread = unread.value_or(at);
       at += log_page_bytes;
       continue;
@@ -210,10 +229,12 @@ log_contents read_log(std::string_view file, std::uint64_t seed, std::uint64_t a
       found.damaged.push_back({next, group->stamp.sequence - 1, *unread});
     }
     unread.reset();
+    found.cut_at.reset();
     next = group->stamp.sequence + 1;
     at += group->bytes;
     found.groups.push_back(std::move(*group));
   }
+  found.next = next;
   return found;
 }
 

@@ -59,6 +59,9 @@ struct log_contents {
   std::vector<log_damage> damaged;
   /// The log is intact and begins after the groups that would follow `applied`: it belongs to later tables.
   bool is_ahead = false;
+  std::uint64_t next = 0; ///< the sequence behind the last of them
+  /// Where it begins, if some of it is there.
+  std::optional<std::size_t> cut_at;
 };
 
 /// A group is written only after the one before it was synced. So what cannot be read is damaged if a later group is

@@ -18,10 +18,17 @@ error lost_groups(const write_ahead_log& log, const log_damage& damage, const st
                              " fail their check; what is left of them is in " + copy};
 }
 
+error cut_group(const write_ahead_log& log, const log_contents& found, const std::string& copy) {
+  return {errc::corrupt, log.path() + ": of group " + std::to_string(found.next) + " at byte " +
+                             std::to_string(*found.cut_at) +
+                             " only a part is there: the write was cut off before anybody was told of its end, or the "
+                             "disk damaged it. It is not applied; the log as it was is in " +
+                             copy};
+}
+
 } // namespace
 
-expected<void> recover(lmdb_files& files, counters& numbers, write_ahead_log& log,
-                       const std::function<void(const error&)>& on_damage) {
+expected<void> recover(lmdb_files& files, counters& numbers, write_ahead_log& log, const options& how) {
   const auto bytes = log.read();
   if (!bytes)
     return bytes.error();
@@ -30,14 +37,19 @@ expected<void> recover(lmdb_files& files, counters& numbers, write_ahead_log& lo
     return error{errc::precondition_failed,
                  log.path() + ": does not go on where data.mdb ends (group " + std::to_string(numbers.applied()) +
                      "): they are not of the same moment. Without write_ahead.log the store opens as data.mdb has it"};
-  if (!found.damaged.empty()) {
+  if (!found.damaged.empty() || found.cut_at) {
     const auto copy = log.keep_copy(numbers.applied());
     if (!copy)
       return copy.error();
     for (const auto& one : found.damaged)
-      if (on_damage)
-        on_damage(lost_groups(log, one, *copy));
+      if (how.on_damage)
+        how.on_damage(lost_groups(log, one, *copy));
+    if (how.on_log_cut && found.cut_at)
+      how.on_log_cut(cut_group(log, found, *copy));
   }
+  if (how.on_log_cut && !log.is_whole())
+    how.on_log_cut({errc::corrupt, log.path() + ": ends at byte " + std::to_string(bytes->size()) +
+                                       ", which is no size that the store gives it: something cut it off"});
   if (found.groups.empty())
     return {};
   std::vector<std::span<const batch::operation>> parts;

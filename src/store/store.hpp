@@ -158,6 +158,12 @@ struct options {
   std::function<void(const error&)> on_failure;
   /// open() found groups of the log that were confirmed once and cannot be read any more; the others are in place.
   std::function<void(const error&)> on_damage;
+  /// open() found records in data.mdb that fail their check or can't be reached, or pages that are not what they should
+  /// be; then the file was written anew from its intact records (salvage.hpp). Each call names one thing.
+  std::function<void(const error&)> on_tables_damaged;
+  /// open() found the beginning of one more group at the log's end: a write cut off by a crash, of which nobody was
+  /// told that it had ended, or the last group, damaged. It is not applied.
+  std::function<void(const error&)> on_log_cut;
 };
 
 struct statistics {

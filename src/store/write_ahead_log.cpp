@@ -23,7 +23,8 @@ constexpr std::uint64_t log_growth = 1u << 20;
 
 error log_error(const std::string& path) { return {errc::io_failed, path + ": " + std::strerror(errno)}; }
 
-/// A new name in a directory lasts only once the directory is synced.
+} // namespace
+
 bool sync_directory(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (file < 0)
@@ -32,8 +33,6 @@ bool sync_directory(const std::string& path) {
   ::close(file);
   return done;
 }
-
-} // namespace
 
 expected<write_ahead_log> write_ahead_log::open(const std::string& directory, std::uint64_t bytes_max, bool sync) {
   auto path = directory + "/write_ahead.log";
@@ -63,6 +62,8 @@ write_ahead_log::~write_ahead_log() {
   if (file_ >= 0)
     ::close(file_);
 }
+
+bool write_ahead_log::is_whole() const noexcept { return size_ % log_growth == 0 || size_ == bytes_max_; }
 
 error write_ahead_log::failed() const { return log_error(path_); }
 

@@ -11,6 +11,9 @@
 
 namespace switchboard::store {
 
+/// A new name in a directory lasts only once the directory is synced. False: errno says why not.
+bool sync_directory(const std::string& path);
+
 /// Of one thread at a time. Errors are errc::io_failed with the file and the cause; after one the log must not be used
 /// any more: nobody knows what the kernel has given up.
 class write_ahead_log {
@@ -24,6 +27,8 @@ public:
   const std::string& path() const noexcept { return path_; }
   /// All bytes of the file.
   expected<std::string> read() const;
+  /// False if its size is none that this class gives it.
+  bool is_whole() const noexcept;
   /// Copies the file beside itself, for whoever wants to know what was in it; the copy's path.
   expected<std::string> keep_copy(std::uint64_t number) const;
 

@@ -70,7 +70,8 @@ void open_after_power_loss(const recorded_run& run, const files& disk, std::size
   write_store_files(disk, directory.path());
   auto how = small_store(directory.path());
   how.sync = false; // nobody will ask
-  how.on_damage = [&](const error& why) { ADD_FAILURE() << why.what << ", power lost at " << lost_at; };
+  how.on_damage =
+      how.on_tables_damaged = [&](const error& why) { ADD_FAILURE() << why.what << ", power lost at " << lost_at; };
   const auto store = must_open(how);
 
   int confirmed = 0; // batches
