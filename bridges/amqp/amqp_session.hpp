@@ -55,6 +55,7 @@ public:
           boost::asio::ip::tcp::socket socket, std::uint64_t number, std::shared_ptr<const tls_context> tls = {});
   ~session() override;
   caf::behavior make_behavior() override;
+  label handler_label() const override { return {card_->path, card_->kind}; }
 
   // For the channels.
   std::string& out() noexcept { return out_.frames(); } ///< append frames here; flush follows by itself

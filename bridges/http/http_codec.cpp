@@ -170,7 +170,7 @@ std::variant<gateway_call, http_answer> decode_request(const http_request& from,
   return made;
 }
 
-http_answer encode_response(const std::string& message_id, const response& from) {
+http_answer encode_response(const std::string& message_id, const response& from, milliseconds retry_after) {
   http_answer made;
   if (from.status_code < 200 || from.status_code > 599)
     made = error_answer(502, text(errc::bad_format), "the service answered with an unusable status");
@@ -182,6 +182,10 @@ http_answer encode_response(const std::string& message_id, const response& from)
     made = {from.status_code, "application/json", from.body.is_null() ? std::string{} : dump(from.body), {}};
   if (made.status == 204 || made.status == 304 || made.body.empty())
     made.content_type.clear(), made.body.clear();
+  if (retry_after > milliseconds{0})
+    for (auto& [name, value] : made.headers)
+      if (name == "Retry-After")
+        value = std::to_string(std::chrono::ceil<std::chrono::seconds>(retry_after).count());
   made.headers.emplace_back("X-Message-Id", message_id);
   return made;
 }

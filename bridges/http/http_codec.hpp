@@ -34,7 +34,8 @@ struct gateway_call {
 std::variant<gateway_call, http_answer> decode_request(const http_request& from, const gateway_rules& rules,
                                                        const runtime::jwt_verifier* tokens, time_point now);
 
-/// `message_id` as the client knows it.
-http_answer encode_response(const std::string& message_id, const response& from);
+/// `message_id` as the client knows it. `retry_after`: for a 503, if known.
+http_answer encode_response(const std::string& message_id, const response& from,
+                            milliseconds retry_after = milliseconds{0});
 
 } // namespace switchboard::http

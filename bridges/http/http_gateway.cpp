@@ -36,11 +36,13 @@ public:
       ++card_->handled;
       const auto timeout = asked.what.call.timeout + grace;
       request(rpc_, timeout, std::move(asked.what.call))
-          .then([done = asked.done,
-                 id = asked.what.message_id](const runtime::rpc_reply& got) { done(encode_response(id, got.answer)); },
+          .then([done = asked.done, id = asked.what.message_id](
+                    const runtime::rpc_reply& got) { done(encode_response(id, got.answer, got.retry_after)); },
                 [done = asked.done](const caf::error& why) { done(error_answer(broker::from_caf(why))); });
     }};
   }
+
+  label handler_label() const override { return {"/http/gateway", "gateway"}; }
 
   void on_exit() override { card_.reset(); }
 

@@ -47,6 +47,8 @@ public:
     setup_.recovered.clear();
   }
 
+  label handler_label() const override { return {"/exchanges/" + setup_.spec.name, "delay_exchange"}; }
+
   caf::behavior make_behavior() override {
     arm();
     return {

@@ -3,11 +3,15 @@
 // actors that run on the I/O threads").
 #pragma once
 
+#include <string>
+
 #include <caf/event_based_actor.hpp>
+
+#include "base/handler_section.hpp"
 
 namespace switchboard::broker {
 
-class pinned_actor : public caf::event_based_actor {
+class pinned_actor : public caf::event_based_actor, public watched_handler {
 public:
   /// `home` outlives the actor.
   pinned_actor(caf::actor_config& config, caf::execution_unit* home) : caf::event_based_actor(config), home_(home) {
@@ -27,6 +31,15 @@ public:
   }
 
   caf::execution_unit* home() const noexcept { return home_; }
+
+  label handler_label() const override { return {"/pinned/" + std::to_string(id()), "pinned"}; }
+
+protected:
+  using caf::event_based_actor::consume;
+  caf::invoke_message_result consume(caf::mailbox_element& what) override {
+    const handler_section at{*this};
+    return caf::event_based_actor::consume(what);
+  }
 
 private:
   caf::execution_unit* home_;

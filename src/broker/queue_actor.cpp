@@ -73,6 +73,8 @@ public:
     set_down_handler([this](caf::down_msg& down) { on_down(down); });
   }
 
+  label handler_label() const override { return {"/queues/" + setup_.spec.name + "@" + setup_.vhost, "message_queue"}; }
+
   caf::behavior make_behavior() override {
     send(this, expiry_tick{{}}); // for what was recovered
     if (queue_.how().expires)

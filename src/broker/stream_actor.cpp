@@ -47,6 +47,8 @@ public:
     set_down_handler([this](caf::down_msg& down) { on_down(down); });
   }
 
+  label handler_label() const override { return {"/queues/" + setup_.spec.name + "@" + setup_.vhost, "stream"}; }
+
   caf::behavior make_behavior() override {
     restore();
     return {

@@ -41,6 +41,8 @@ public:
     });
   }
 
+  label handler_label() const override { return {"/topology@" + setup_.vhost, "topology"}; }
+
   caf::behavior make_behavior() override {
     auto outcome = restore();
     const bool whole = outcome.has_value();

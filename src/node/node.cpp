@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/fail_point.hpp"
+#include "base/handler_section.hpp"
 #include "bridges/amqp/amqp_bridge.hpp"
 #include "bridges/http/dead_letters.hpp"
 #include "bridges/http/http_admin.hpp"
@@ -40,6 +41,9 @@ using clock_type = std::chrono::steady_clock;
 
 /// Definitions of tens of thousands of queues come as one document.
 constexpr std::size_t definitions_bytes_max = 32u << 20;
+
+/// What may pass between shutdown.deadline and the end of the process.
+constexpr std::chrono::milliseconds shutdown_grace{1000};
 
 /// Signals that ask a node to stop, taken by one thread in sigwait; blocked in all others. Construct it before any
 /// thread.
@@ -95,6 +99,7 @@ expected<std::unique_ptr<runtime::core>> start_core(const config& settings) {
     how.plugin_settings[plugin] = settings.settings_of(plugin);
   how.io_threads = settings.node.io_threads;
   how.worker_threads = settings.node.worker_threads;
+  how.handler_max = settings.node.handler_max;
   how.limits = {settings.broker.backlog_bytes_max, settings.broker.memory_bytes_max,
                 settings.broker.resident_bytes_max};
   how.store_bytes_max = settings.store.map_bytes_max;
@@ -274,6 +279,31 @@ expected<void> arm_fail_points() {
   return {};
 }
 
+/// The process ends even if a handler never returns: its thread could not be joined. Everything durable was flushed by
+/// then, or is found again at the next start.
+[[noreturn]] void leave_behind(const std::string& who) {
+  log::failure("node_stopped_forcibly", {{"who", who}});
+  log::stop();
+  std::cerr << "switchboard: stopped, but had to leave behind: " << who << std::endl;
+  std::_Exit(1);
+}
+
+std::string stuck_handlers() {
+  std::string names;
+  for (const auto& stuck : running_handlers(std::chrono::milliseconds{50}))
+    names.append(names.empty() ? "" : ",").append(stuck.who.path);
+  return names;
+}
+
+/// The last resort, in case a phase of shutdown hangs itself.
+void end_after(std::chrono::milliseconds most) {
+  std::thread{[most] {
+    std::this_thread::sleep_for(most);
+    const auto who = stuck_handlers();
+    leave_behind(who.empty() ? "unknown" : who);
+  }}.detach();
+}
+
 int serve(const config& settings, const stop_signals& signals, clock_type::time_point began) {
   if (auto made = make_missing_secret(settings); !made)
     return fail(made.error());
@@ -304,7 +334,10 @@ int serve(const config& settings, const stop_signals& signals, clock_type::time_
     signals.wait();
     std::_Exit(1);
   }}.detach();
+  end_after(settings.shutdown.deadline + shutdown_grace);
   (*core)->shutdown(at.all(), settings.shutdown.deadline);
+  if (const auto who = stuck_handlers(); !who.empty())
+    leave_behind(who);
   log::info("node_stopped");
   return 0;
 }

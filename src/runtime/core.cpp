@@ -15,6 +15,7 @@
 
 #include "broker/errors.hpp"
 #include "messages/service_names.hpp"
+#include "runtime/actor_threads.hpp"
 #include "runtime/consumer_actor.hpp"
 #include "runtime/entity_commit.hpp"
 #include "runtime/housekeeper.hpp"
@@ -24,6 +25,7 @@
 #include "runtime/store_log.hpp"
 #include "runtime/subscriber.hpp"
 #include "runtime/supervisor.hpp"
+#include "runtime/watchdog.hpp"
 
 namespace switchboard::runtime {
 
@@ -34,7 +36,9 @@ using namespace std::chrono_literals;
 
 constexpr auto start_timeout = 30s;
 constexpr std::size_t letter_queues_max = 200; // that have a metric of their own
-constexpr std::size_t actor_throughput = 100;  // messages one actor may handle before the others of its worker
+/// Messages one actor may handle before others get its worker: with two workers and two busy actors everybody else
+/// waits for about so many decisions. CAF's own default is no limit.
+constexpr std::size_t actor_throughput = 20;
 
 caf::actor_system_config& configured(caf::actor_system_config& config, const core_options& options) {
   // Set here and nowhere else: CAF's own files and command line drop wrong values in silence.
@@ -43,6 +47,7 @@ caf::actor_system_config& configured(caf::actor_system_config& config, const cor
                                           ? options.worker_threads
                                           : std::max<std::size_t>(std::thread::hardware_concurrency(), 1));
   config.set("scheduler.max-throughput", actor_throughput);
+  config.add_thread_hook<actor_thread_hook>();
   return config;
 }
 
@@ -62,6 +67,7 @@ class node_core final : public core {
 public:
   explicit node_core(core_options options)
       : options_(std::move(options)), clock_(options_.clock ? options_.clock : std::make_shared<system_clock>()),
+        watchdog_(options_.handler_max, metrics_),
         system_(std::make_unique<caf::actor_system>(configured(config_, options_))) {
     // Ended in our own order, with a bound on every wait; CAF would wait for ever.
     system_->await_actors_before_shutdown(false);
@@ -459,6 +465,7 @@ private:
   std::shared_ptr<switchboard::clock> clock_;
   directory directory_;
   metrics metrics_;
+  watchdog watchdog_;
   std::shared_ptr<store::environment> store_;
   caf::actor_system_config config_;
   std::unique_ptr<caf::actor_system> system_;

@@ -31,6 +31,7 @@ struct core_options {
   std::map<std::string, std::string> plugin_settings; ///< JSON object by plugin name; "{}" if absent
   std::size_t io_threads = 1;
   std::size_t worker_threads = 0; ///< 0: as many as cores
+  milliseconds handler_max{1000}; ///< a handler that takes longer is logged while it runs
   broker::limits limits{};
   std::uint64_t store_bytes_max = std::uint64_t{16} << 30;
   std::uint64_t store_log_bytes_max = 16u << 20;

@@ -183,7 +183,10 @@ private:
         return on_failure(std::move(work), opened.error());
     const auto at = now();
     const auto random = random_bits();
-    auto made = instance_->decide(work->what, record_.id, at, random, type_.settings);
+    auto made = [&] {
+      const handler_section deciding{*this, work->what.name};
+      return instance_->decide(work->what, record_.id, at, random, type_.settings);
+    }();
     if (!made)
       return on_failure(std::move(work), made.error());
     commit(std::move(work), *made, at, random);

@@ -49,6 +49,8 @@ public:
     };
   }
 
+  label handler_label() const override { return {"/" + how_.owner + "/feed", "event_feed"}; }
+
   void on_exit() override {
     *open_ = false;
     send(node_.broker->topology(), broker::owner_gone{how_.owner});

@@ -8,6 +8,8 @@
 #include <caf/intrusive_ptr.hpp>
 #include <caf/resumable.hpp>
 
+#include "runtime/actor_threads.hpp"
+
 namespace switchboard::runtime {
 
 namespace {
@@ -56,7 +58,10 @@ io_threads::io_threads(caf::actor_system& system, std::size_t count) {
   for (std::size_t index = 0; index < std::max<std::size_t>(count, 1); ++index)
     homes_.push_back(std::make_unique<home_state>(system));
   for (auto& home : homes_)
-    home->thread = std::thread{[context = &home->context] { context->run(); }};
+    home->thread = std::thread{[context = &home->context] {
+      mark_actor_thread();
+      context->run();
+    }};
 }
 
 io_threads::~io_threads() { stop(); }

@@ -32,6 +32,8 @@ public:
   prometheus::Family<prometheus::Counter>& entities_failed;   ///< switchboard_entity_failures_total{type}
   prometheus::Family<prometheus::Counter>& restarts;          ///< switchboard_actor_restarts_total{kind}
   prometheus::Family<prometheus::Counter>& parked;            ///< switchboard_actor_parked_total{kind}
+  prometheus::Family<prometheus::Counter>& handlers_slow;     ///< switchboard_handlers_slow_total{kind}
+  prometheus::Family<prometheus::Gauge>& circuit_open;        ///< switchboard_circuit_open{service}
   prometheus::Family<prometheus::Counter>& pushed;            ///< switchboard_pushed_total{bridge}
   prometheus::Family<prometheus::Counter>& dropped;           ///< switchboard_dropped_total{bridge,reason}
   prometheus::Family<prometheus::Counter>& http_requests;     ///< switchboard_http_requests_total{listener,status}

@@ -12,6 +12,7 @@
 #include "broker/publisher.hpp"
 #include "messages/properties.hpp"
 #include "messages/service_names.hpp"
+#include "runtime/circuits.hpp"
 
 namespace switchboard::runtime {
 
@@ -28,11 +29,13 @@ namespace {
 
 using steady = std::chrono::steady_clock;
 constexpr auto inspect_timeout = std::chrono::seconds{3};
+/// In a correlation id, before the service: an answer that comes too late still says that the service answers.
+constexpr char service_mark = '/';
 
 class rpc_client final : public broker::pinned_actor {
 public:
   rpc_client(caf::actor_config& config, caf::execution_unit* home, node_context& node)
-      : pinned_actor(config, home), node_(node), publisher_(node.broker),
+      : pinned_actor(config, home), node_(node), publisher_(node.broker), circuits_(node.metrics),
         card_(node.directory.enter("/rpc_client", "rpc_client", node.clock.now())) {}
 
   caf::behavior make_behavior() override {
@@ -45,6 +48,8 @@ public:
     };
   }
 
+  label handler_label() const override { return {card_->path, card_->kind}; }
+
   void on_exit() override { node_.broker->replies().remove(reply_to_); }
 
 private:
@@ -52,7 +57,9 @@ private:
   struct waiting {
     switchboard::request asked;
     promise answer;
-    steady::time_point late{};
+    std::string service;
+    milliseconds timeout{0};
+    circuits::leave leave = circuits::leave::normal;
   };
 
   caf::result<rpc_reply> on_call(rpc_call what) {
@@ -62,6 +69,8 @@ private:
       what.what.message_id = make_uuid();
     if (what.what.timestamp == time_point{})
       what.what.timestamp = node_.clock.now();
+    if (!what.what.headers.contains("deadline"))
+      what.what.headers["deadline"] = to_iso8601(node_.clock.now() + what.timeout);
     if (node_.draining)
       refuse(what.what, answer, {errc::stopping, "the node is stopping"});
     else
@@ -92,21 +101,30 @@ private:
   }
 
   void publish(const rpc_call& what, promise answer, const std::string& queue) {
-    const auto correlation = std::to_string(++calls_);
+    const auto now = steady::now();
+    const auto leave = circuits_.ask(what.service, what.timeout, now);
+    if (leave == circuits::leave::refused)
+      return refuse(what.what, answer, {errc::unavailable, "the service does not answer; try again later"},
+                    circuits_.left(what.service, now));
+    const auto correlation = std::to_string(++calls_) + service_mark + what.service;
     basic_properties properties;
     properties.content_type = "application/json";
     properties.delivery_mode = 1; // whoever waits for the answer is gone after a crash
     properties.correlation_id = correlation;
     properties.reply_to = reply_to_;
     properties.message_id = what.what.message_id;
+    properties.expiration = std::to_string(what.timeout.count()); // nobody waits for it then
     publisher_.begin();
     const auto fate =
         publisher_.publish(make_message("", queue, encode_properties(properties), encode(what.what), false));
-    if (fate != broker::routed::queued)
+    if (fate != broker::routed::queued) {
+      if (leave == circuits::leave::probe)
+        circuits_.withdrawn(what.service);
       return refuse(what.what, answer, {errc::not_found, "no service '" + what.service + "'"});
+    }
     publisher_.take().send();
-    const auto late = steady::now() + what.timeout;
-    waiting_.emplace(correlation, waiting{what.what, answer, late});
+    const auto late = now + what.timeout;
+    waiting_.emplace(correlation, waiting{what.what, answer, what.service, what.timeout, leave});
     late_.emplace(late, correlation);
     arm();
   }
@@ -114,7 +132,10 @@ private:
   void on_replies(const broker::direct_reply& what) {
     for (const auto& message : what.messages) {
       const auto properties = glance_properties(message->properties());
-      auto found = waiting_.extract(properties ? std::string{properties->correlation_id} : std::string{});
+      const std::string correlation{properties ? properties->correlation_id : std::string_view{}};
+      if (const auto mark = correlation.find(service_mark); mark != correlation.npos)
+        circuits_.answered(std::string_view{correlation}.substr(mark + 1));
+      auto found = waiting_.extract(correlation);
       if (found.empty())
         continue; // too late
       auto answer = decode_response(message->body());
@@ -129,8 +150,11 @@ private:
   void on_look_for_late() {
     armed_for_ = steady::time_point::max();
     for (const auto now = steady::now(); !late_.empty() && late_.begin()->first <= now; late_.erase(late_.begin()))
-      if (auto found = waiting_.extract(late_.begin()->second); !found.empty())
-        refuse(found.mapped().asked, found.mapped().answer, {errc::timed_out, "no answer in time"});
+      if (auto found = waiting_.extract(late_.begin()->second); !found.empty()) {
+        const auto& call = found.mapped();
+        circuits_.timed_out(call.service, call.leave, call.timeout, now);
+        refuse(call.asked, call.answer, {errc::timed_out, "no answer in time"});
+      }
     arm();
   }
 
@@ -145,12 +169,13 @@ private:
     delayed_send(this, std::chrono::ceil<milliseconds>(wait), look_for_late{});
   }
 
-  void refuse(const switchboard::request& asked, promise answer, const error& why) {
-    answer.deliver(rpc_reply{make_error(asked, node_.clock.now(), why, "gateway")});
+  void refuse(const switchboard::request& asked, promise answer, const error& why, milliseconds retry_after = {}) {
+    answer.deliver(rpc_reply{make_error(asked, node_.clock.now(), why, "gateway"), retry_after});
   }
 
   node_context& node_;
   broker::publisher publisher_;
+  circuits circuits_;
   std::shared_ptr<actor_card> card_;
   std::string reply_to_;
   std::uint64_t calls_ = 0;

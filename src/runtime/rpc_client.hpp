@@ -16,7 +16,9 @@ namespace switchboard::runtime {
 
 /// CAF request to the rpc client; CAF response: rpc_reply, always (errors are responses with a status):
 /// 404 no such service (nothing is bound to its queue), 503 nobody consumes it or the node drains, 504 no answer in
-/// time.
+/// time. A service that has not answered several times in a row is asked by one probe at a time and everybody else gets
+/// 503 at once (runtime/circuits.hpp). The timeout travels as the header `deadline`, unless the request has one, and as
+/// the message's expiration.
 struct rpc_call {
   std::string service; ///< "call"
   request what;
@@ -24,6 +26,7 @@ struct rpc_call {
 };
 struct rpc_reply {
   response answer;
+  milliseconds retry_after{0}; ///< with a 503: when it may help to ask again; 0 if unknown
 };
 
 /// One per node is enough; pinned to an I/O thread.

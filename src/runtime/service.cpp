@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <unordered_map>
 
 #include <caf/send.hpp>
@@ -13,6 +14,7 @@
 #include "messages/json_object.hpp"
 #include "messages/properties.hpp"
 #include "messages/service_names.hpp"
+#include "runtime/admission.hpp"
 #include "runtime/consumer_actor.hpp"
 #include "runtime/lister.hpp"
 #include "runtime/log.hpp"
@@ -60,8 +62,11 @@ protected:
     terms.message_id = asked->message_id;
     terms.dialect = asked->dialect;
     terms.scope = terms.message_id.empty() ? std::string{} : scope_;
-    if (is_late(*asked, *what.item.message))
+    const auto deadline = deadline_of(*asked, *what.item.message);
+    if (deadline && *deadline < now())
       return answer_now(what, terms, asked->method, {errc::timed_out, "the deadline had passed when it arrived"});
+    if (deadline && !admission_.admits(jobs_.size(), *deadline - now()))
+      return answer_now(what, terms, asked->method, {errc::unavailable, name_ + " has too much to do"});
     if (asked->method == "GET")
       terms.scope.clear(); // asking again is asking for what is now; its key may be that of the command it asks after
     if (answer_repeat(what, terms, *asked))
@@ -112,11 +117,6 @@ private:
     if (life && (!deadline || now() + *life < *deadline))
       deadline = now() + *life;
     return deadline;
-  }
-
-  bool is_late(const asked_for& asked, const message& from) const {
-    const auto deadline = deadline_of(asked, from);
-    return deadline && *deadline < now();
   }
 
   /// True if the request was seen before: then the stored reply goes out again, or it waits for the one at work.
@@ -252,6 +252,7 @@ private:
       settle(from, settled ? broker::verdict::settled : broker::verdict::ack);
     }
     count(finished.method, std::to_string(what.status));
+    admission_.done(now() - finished.begun);
     seconds_.Observe(std::chrono::duration<double>(now() - finished.begun).count());
   }
 
@@ -297,6 +298,7 @@ private:
   const std::string scope_; ///< of stored replies; the same for both queue names
   route_table routes_;
   broker::publisher publisher_;
+  admission admission_;
   std::unordered_map<std::uint64_t, job> jobs_;
   std::unordered_map<std::string, std::uint64_t> by_message_;
   std::uint64_t tokens_ = 0;
@@ -307,7 +309,9 @@ private:
 } // namespace
 
 caf::actor spawn_service(entity_hosts& hosts, const std::string& service_name, std::uint32_t prefetch) {
-  return hosts.node().system.spawn<service>(hosts, service_name, prefetch);
+  // On a thread of its own: among hundreds of flooded entities its turn would come too rarely to refuse anybody in
+  // time.
+  return hosts.node().system.spawn<service, caf::detached>(hosts, service_name, prefetch);
 }
 
 std::vector<std::string> services_of(const entity_hosts& hosts) {

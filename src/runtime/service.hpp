@@ -15,8 +15,8 @@
 
 namespace switchboard::runtime {
 
-/// Serves the routes of all hosted types that name `service`. Runs on CAF's scheduler. Knows consumer_actor's messages:
-/// await_consuming, drain_consumer.
+/// Serves the routes of all hosted types that name `service`. Runs on a thread of its own. Knows consumer_actor's
+/// messages: await_consuming, drain_consumer.
 caf::actor spawn_service(entity_hosts& hosts, const std::string& service, std::uint32_t prefetch = 1000);
 
 /// The services that the hosted types name, each once.

@@ -1,5 +1,9 @@
 #include "runtime/shutdown.hpp"
 
+#include <algorithm>
+#include <limits>
+
+#include "base/handler_section.hpp"
 #include "runtime/log.hpp"
 
 namespace switchboard::runtime {
@@ -7,12 +11,34 @@ namespace switchboard::runtime {
 namespace {
 
 constexpr std::size_t blockers_named_max = 10;
+/// A handler that runs for so long is not just passing by.
+constexpr milliseconds stuck_least{50};
 
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const auto& name : names)
     text.append(text.empty() ? "" : ",").append(name);
   return text;
+}
+
+/// Those stuck in a handler first, then those with something to do, and if there are none whoever is left.
+std::vector<std::string> who_blocks(const std::string& prefix, const directory& who) {
+  std::vector<std::string> names;
+  const auto add = [&](const std::string& path) {
+    if (path.starts_with(prefix) && names.size() < blockers_named_max &&
+        std::find(names.begin(), names.end(), path) == names.end())
+      names.push_back(path);
+  };
+  for (const auto& stuck : running_handlers(stuck_least))
+    add(stuck.who.path);
+  const auto rows = who.list(prefix, std::numeric_limits<std::size_t>::max());
+  for (const auto& row : rows)
+    if (row.mailbox > 0)
+      add(row.path);
+  if (names.empty())
+    for (const auto& row : rows)
+      add(row.path);
+  return names;
 }
 
 phase_report run_one(const shutdown_phase& phase, const directory& who) {
@@ -22,8 +48,7 @@ phase_report run_one(const shutdown_phase& phase, const directory& who) {
   report.in_time = phase.run(phase.most);
   report.took = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begun);
   if (!report.in_time)
-    for (const auto& row : who.list(phase.blockers, blockers_named_max))
-      report.blocked_by.push_back(row.path);
+    report.blocked_by = who_blocks(phase.blockers, who);
   return report;
 }
 

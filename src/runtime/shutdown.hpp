@@ -23,7 +23,8 @@ struct phase_report {
   std::string name;
   bool in_time = true;
   milliseconds took{0};
-  std::vector<std::string> blocked_by; ///< at most 10 paths
+  /// At most 10 paths: who is stuck in a handler, then who has messages waiting, else who is left.
+  std::vector<std::string> blocked_by;
 };
 
 /// Runs all phases in order on the calling thread, whatever becomes of each, and logs them.

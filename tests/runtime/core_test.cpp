@@ -314,6 +314,44 @@ TEST_F(node_test, thousands_of_requests_to_many_entities_each_count_once) {
     EXPECT_EQ(call("GET", "/v1/counters/c-" + std::to_string(counter))["body"]["value"], rounds);
 }
 
+TEST_F(node_test, a_flooded_entity_does_not_hold_up_a_quiet_one) {
+  create("c-1");
+  create("c-2");
+  constexpr int flood = 500;
+  const auto ask = [&](const std::string& route, const std::string& body = "null") {
+    peer->publish("", request_queue("counter"), envelope("POST", "/v1/counters/" + route, body), false, "c-1",
+                  peer->reply_to());
+  };
+  ask("c-1/block", R"({"ms":500})");
+  for (int request = 0; request < flood; ++request)
+    ask("c-1/add");
+  ask("c-2/add");
+  EXPECT_EQ(json::parse(peer->reply())["body"].value("id", "none"), "c-2");
+  for (int answer = 0; answer < flood + 1; ++answer)
+    ASSERT_EQ(json::parse(peer->reply())["status_code"], 200);
+}
+
+TEST_F(node_test, an_entity_with_too_much_to_do_refuses_the_rest_and_others_serve) {
+  stop();
+  auto options = counter_node(folder.str(), time);
+  options.entities.mailbox_max = 10;
+  start(options);
+  create("c-1");
+  create("c-2");
+  const auto ask = [&](const std::string& route, const std::string& body = "null") {
+    peer->publish("", request_queue("counter"), envelope("POST", "/v1/counters/" + route, body), false, "c-1",
+                  peer->reply_to());
+  };
+  ask("c-1/block", R"({"ms":300})");
+  for (int request = 0; request < 50; ++request)
+    ask("c-1/add");
+  int refused = 0;
+  for (int answer = 0; answer < 51; ++answer)
+    refused += json::parse(peer->reply())["status_code"] == 503 ? 1 : 0;
+  EXPECT_EQ(refused, 41);
+  EXPECT_EQ(call("GET", "/v1/counters/c-1")["body"]["value"], 9);
+}
+
 TEST_F(node_test, idle_entities_leave_memory_and_come_back_from_the_store) {
   stop();
   auto options = counter_node(folder.str(), time);

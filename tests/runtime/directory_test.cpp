@@ -1,7 +1,10 @@
 #include "runtime/directory.hpp"
 
+#include <thread>
+
 #include <gmock/gmock.h>
 
+#include "base/handler_section.hpp"
 #include "runtime/metrics.hpp"
 #include "runtime/shutdown.hpp"
 
@@ -78,6 +81,26 @@ TEST(shutdown, names_who_blocks_a_phase_and_goes_on) {
   EXPECT_TRUE(reports[0].blocked_by.empty());
   EXPECT_FALSE(reports[1].in_time);
   EXPECT_THAT(reports[1].blocked_by, ElementsAre("/entities/call/7"));
+}
+
+TEST(shutdown, names_those_stuck_in_a_handler_before_those_with_work_and_leaves_out_the_idle) {
+  struct stuck_actor final : watched_handler {
+    label handler_label() const override { return {"/entities/call/9", "entity"}; }
+  } const nine;
+  directory all;
+  const auto idle = all.enter("/entities/call/1", "entity", {});
+  const auto busy = all.enter("/entities/call/2", "entity", {});
+  const auto stuck = all.enter("/entities/call/9", "entity", {});
+  busy->mailbox = 3;
+  const handler_section here{nine};
+  const auto reports = run_phases({{"finish", 1s, "/entities",
+                                    [](milliseconds) {
+                                      while (running_handlers(100ms).empty())
+                                        std::this_thread::yield();
+                                      return false;
+                                    }}},
+                                  all);
+  EXPECT_THAT(reports.at(0).blocked_by, ElementsAre("/entities/call/9", "/entities/call/2"));
 }
 
 TEST(metrics, stand_on_the_page_with_name_help_and_labels) {

@@ -36,6 +36,14 @@ TEST(supervision, waits_double_from_a_tenth_of_a_second) {
     EXPECT_EQ(fail(history, start), (exit_decision{after_exit::restart, wait}));
 }
 
+TEST(supervision, the_dice_shorten_a_wait_by_a_fifth_at_most) {
+  for (const std::uint64_t dice : {std::uint64_t{1}, std::uint64_t{19}, std::uint64_t{20}, ~std::uint64_t{0}}) {
+    restart_history history;
+    const auto wait = history.on_exit(restart_policy::permanent, true, {}, start, dice).wait;
+    EXPECT_EQ(wait, 100ms - milliseconds{dice % 21});
+  }
+}
+
 TEST(supervision, the_sixth_failure_within_ten_seconds_parks) {
   restart_history history;
   for (int failure = 0; failure < 5; ++failure)

@@ -1,7 +1,6 @@
 #include "runtime/supervisor.hpp"
 
-#include <algorithm>
-#include <condition_variable>
+#include <map>
 #include <mutex>
 
 #include <caf/actor_system_config.hpp>
@@ -11,47 +10,13 @@
 
 #include "broker/errors.hpp"
 #include "runtime/bounded_actor.hpp"
+#include "tests/runtime/diary.hpp"
 
 namespace switchboard::runtime {
 namespace {
 
 using namespace std::chrono_literals;
 using testing::ElementsAre;
-
-/// What happened, in order; tests wait for a line instead of sleeping.
-class diary {
-public:
-  void write(std::string line) {
-    const std::lock_guard hold{mutex_};
-    lines_.push_back(std::move(line));
-    changed_.notify_all();
-  }
-  bool wait_for(std::size_t count) {
-    std::unique_lock hold{mutex_};
-    return changed_.wait_for(hold, 10s, [&] { return lines_.size() >= count; });
-  }
-  std::vector<std::string> lines() {
-    const std::lock_guard hold{mutex_};
-    return lines_;
-  }
-  bool wait_for_count(std::string_view line, std::ptrdiff_t wanted) {
-    std::unique_lock hold{mutex_};
-    return changed_.wait_for(hold, 10s, [&] { return std::count(lines_.begin(), lines_.end(), line) >= wanted; });
-  }
-  /// Whoever started has ended, to its last word: the supervisor's down message comes before that.
-  bool wait_for_all_ends() {
-    const auto count = [this](std::string_view what) {
-      return std::count_if(lines_.begin(), lines_.end(), [&](const auto& line) { return line.ends_with(what); });
-    };
-    std::unique_lock hold{mutex_};
-    return changed_.wait_for(hold, 10s, [&] { return count(" ends") == count(" starts"); });
-  }
-
-private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<std::string> lines_;
-};
 
 struct supervised : testing::Test {
   // Outlive the actors.
@@ -190,6 +155,73 @@ TEST_F(supervised, a_transient_child_that_ends_well_is_not_started_again) {
   EXPECT_THAT(seen.lines(), ElementsAre("a starts", "a ends", "b starts"));
 }
 
+TEST_F(supervised, a_permanent_child_that_ends_well_is_started_again) {
+  start(restart_strategy::one_for_one);
+  add(child("a"));
+  tell("a", "end");
+  ASSERT_TRUE(seen.wait_for(3));
+  EXPECT_THAT(seen.lines(), ElementsAre("a starts", "a ends", "a starts"));
+}
+
+TEST_F(supervised, a_temporary_child_that_fails_is_not_started_again) {
+  start(restart_strategy::one_for_all);
+  add(child("a", restart_policy::temporary));
+  add(child("b"));
+  tell("a", "fail");
+  ASSERT_TRUE(seen.wait_for_count("a ends", 1));
+  tell("b", "fail"); // and its siblings' restarts don't bring it back
+  ASSERT_TRUE(seen.wait_for_count("b starts", 2));
+  EXPECT_THAT(seen.lines(), ElementsAre("a starts", "b starts", "a ends", "b ends", "b starts"));
+}
+
+TEST_F(supervised, a_parked_child_stays_so_when_its_siblings_restart) {
+  start(restart_strategy::one_for_all, 0); // the first failure parks
+  add(child("a"));
+  add(child("b"));
+  tell("a", "fail");
+  ASSERT_TRUE(seen.wait_for_count("a ends", 1));
+  auto state = ask<child_state>(inspect_child{"a"});
+  for (int patience = 0; !state->parked && patience < 1000; ++patience) // its down message is on its way
+    state = ask<child_state>(inspect_child{"a"});
+  EXPECT_TRUE(state->parked);
+  EXPECT_FALSE(ask<child_state>(inspect_child{"b"})->parked);
+  EXPECT_THAT(seen.lines(), ElementsAre("a starts", "b starts", "a ends"));
+}
+
+/// Ends by what its handler throws.
+class thrower final : public bounded_actor {
+public:
+  thrower(caf::actor_config& config, std::shared_ptr<actor_card> card, diary& seen)
+      : bounded_actor(config, {}, std::move(card)) {
+    seen.write("thrower starts");
+    attach_functor([&seen] { seen.write("thrower ends"); });
+  }
+  caf::behavior make_behavior() override {
+    return {[](int number) {
+      if (number == 0)
+        throw std::runtime_error("asked to fail");
+      return number;
+    }};
+  }
+};
+
+TEST_F(supervised, a_child_whose_handler_throws_is_started_again_and_the_node_lives) {
+  start(restart_strategy::one_for_one);
+  add({"t", "test", restart_policy::permanent,
+       [this]() -> expected<caf::actor> { return system.spawn<thrower>(all.enter("/test/t", "test", {}), seen); }});
+  const auto first = ask<child_state>(inspect_child{"t"})->actor;
+  caf::anon_send(first, 0);
+  ASSERT_TRUE(seen.wait_for_count("thrower starts", 2));
+  auto state = ask<child_state>(inspect_child{"t"});
+  ASSERT_TRUE(state->actor);
+  EXPECT_NE(state->actor, first);
+  EXPECT_EQ(state->restarts, 1U);
+  caf::scoped_actor self{system};
+  int answer = 0;
+  self->request(state->actor, 10s, 7).receive([&](int number) { answer = number; }, [](const caf::error&) {});
+  EXPECT_EQ(answer, 7);
+}
+
 TEST_F(supervised, a_child_that_can_not_start_is_refused_with_its_reason) {
   start(restart_strategy::one_for_one);
   const auto added = ask<child_added>(add_child{{"a", "test", restart_policy::permanent, [] {
@@ -207,109 +239,6 @@ TEST_F(supervised, stopping_ends_the_children_last_first) {
   ASSERT_TRUE(ask<children_stopped>(stop_children{}));
   auto lines = seen.lines();
   EXPECT_THAT((std::vector<std::string>{lines.begin() + 3, lines.end()}), ElementsAre("c ends", "b ends", "a ends"));
-}
-
-// -- bounded mailboxes ------------------------------------------------------------------------------------------------
-
-struct gate {
-  std::mutex mutex;
-  std::condition_variable opened;
-  bool entered = false, open = false;
-  void pass() {
-    std::unique_lock hold{mutex};
-    entered = true;
-    opened.notify_all();
-    opened.wait(hold, [this] { return open; });
-  }
-  void wait_until_entered() {
-    std::unique_lock hold{mutex};
-    opened.wait(hold, [this] { return entered; });
-  }
-  void let_go() {
-    const std::lock_guard hold{mutex};
-    open = true;
-    opened.notify_all();
-  }
-};
-
-/// Stands at the gate with its first message; counts the others.
-class slow final : public bounded_actor {
-public:
-  slow(caf::actor_config& config, lane_policy policy, std::shared_ptr<actor_card> card, gate& at, diary& seen)
-      : bounded_actor(config, policy, std::move(card)), gate_(at), seen_(seen) {}
-  caf::behavior make_behavior() override {
-    return {[this](int number) {
-              if (number == 0)
-                gate_.pass();
-              else
-                seen_.write(std::to_string(number));
-              return number;
-            },
-            [this](const std::string& text) { seen_.write(text); }};
-  }
-
-protected:
-  void on_refused(caf::mailbox_element&) override { seen_.write("refused"); }
-
-private:
-  gate& gate_;
-  diary& seen_;
-};
-
-struct bounded : supervised {
-  gate at;
-  std::shared_ptr<actor_card> card = all.enter("/slow", "slow", {});
-
-  caf::actor busy(mailbox_overflow when_full) {
-    auto made = system.spawn<slow>(lane_policy{2, when_full}, card, at, seen);
-    caf::anon_send(made, 0);
-    at.wait_until_entered(); // its one message is at work, and counts until it is done
-    return made;
-  }
-};
-
-TEST_F(bounded, a_request_that_finds_the_lane_full_is_answered_at_once) {
-  const auto who = busy(mailbox_overflow::reject);
-  caf::anon_send(who, 1);
-  caf::scoped_actor self{system};
-  error refusal;
-  self->request(who, 10s, 2).receive([](int) {}, [&](const caf::error& why) { refusal = broker::from_caf(why); });
-  EXPECT_EQ(refusal.code, errc::unavailable);
-  EXPECT_EQ(card->mailbox, 2);
-  at.let_go();
-  EXPECT_TRUE(end(who));
-  EXPECT_THAT(seen.lines(), ElementsAre("1"));
-  EXPECT_EQ(card->mailbox, 0);
-}
-
-TEST_F(bounded, a_message_too_many_is_refused_or_dropped_as_the_policy_says) {
-  for (const auto policy : {mailbox_overflow::reject, mailbox_overflow::drop_new}) {
-    gate fresh;
-    auto made = system.spawn<slow>(lane_policy{2, policy}, all.enter("/slow", "slow", {}), fresh, seen);
-    caf::anon_send(made, 0);
-    fresh.wait_until_entered();
-    caf::anon_send(made, 1);
-    caf::anon_send(made, 2); // full
-    const auto refused = seen.lines();
-    EXPECT_EQ(std::count(refused.begin(), refused.end(), "refused"), 1); // from the first round only
-    fresh.let_go();
-    EXPECT_TRUE(end(made));
-  }
-}
-
-TEST_F(bounded, the_control_lane_is_never_full) {
-  const auto who = busy(mailbox_overflow::reject);
-  for (int flood = 0; flood < 100; ++flood)
-    caf::anon_send(who, 5);
-  for (int message = 0; message < 100; ++message)
-    caf::anon_send<caf::message_priority::high>(who, std::string{"control"});
-  at.let_go();
-  // CAF takes turns between urgent messages and the exit message: wait for the last of the former.
-  EXPECT_TRUE(seen.wait_for_count("control", 100));
-  EXPECT_TRUE(end(who)); // and so did the exit message come through
-  const auto lines = seen.lines();
-  EXPECT_EQ(std::count(lines.begin(), lines.end(), "control"), 100);
-  EXPECT_EQ(std::count(lines.begin(), lines.end(), "refused"), 99);
 }
 
 } // namespace

@@ -178,6 +178,21 @@ TEST(http_codec, a_response_becomes_an_answer) {
   EXPECT_EQ(encode_response("m-1", {}).status, 200);
 }
 
+TEST(http_codec, a_503_says_when_to_come_back_in_whole_seconds) {
+  response from;
+  from.status_code = 503;
+  from.error = error_object(503, "unavailable", "gateway", "the service does not answer");
+  const auto retry_after = [&](milliseconds known) {
+    for (const auto& [name, value] : encode_response("m", from, known).headers)
+      if (name == "Retry-After")
+        return value;
+    return std::string{"none"};
+  };
+  EXPECT_EQ(retry_after(milliseconds{0}), "1");
+  EXPECT_EQ(retry_after(milliseconds{1}), "1");
+  EXPECT_EQ(retry_after(milliseconds{4200}), "5");
+}
+
 TEST(http_codec, a_refusal_keeps_its_status_and_loses_the_services_name) {
   response from;
   from.status_code = 404;

@@ -1,5 +1,6 @@
 // The entity that the tests of the runtime run: it counts, and does on request whatever an entity can do.
 #include <stdexcept>
+#include <thread>
 
 #include "sdk/plugin.hpp"
 
@@ -110,6 +111,14 @@ result never(counter, const message&, const context&) { throw sdk::permanent_err
 
 result fail(counter, const message&, const context&) { throw std::runtime_error("asked to fail"); }
 
+/// What no decision may do: it holds its thread for so long.
+result block(counter, const message& msg, const context&) {
+  std::this_thread::sleep_for(sdk::body_reader{msg}.duration("ms", milliseconds{0}));
+  result out;
+  out.reply(200, nullptr);
+  return out;
+}
+
 } // namespace
 
 const sdk::entity_type<counter>& counter_type() {
@@ -130,6 +139,7 @@ const sdk::entity_type<counter>& counter_type() {
                                              answers<counter>("POST", "/v1/counters/{id}/fail", fail),
                                              answers<counter>("POST", "/v1/counters/{id}/wait", wait_for),
                                              answers<counter>("POST", "/v1/counters/{id}/never", never),
+                                             answers<counter>("POST", "/v1/counters/{id}/block", block),
                                              answers_by<counter>("counter_id", "POST", "/v1/additions", add),
                                              told<counter>("bump", bump, bump_new),
                                              told<counter>("fail", fail),
