@@ -184,8 +184,13 @@ public:
   }
 
 private:
-  void broken(std::string what) { report_.broken.push_back(std::move(what)); }
-  void lost(std::string what) { report_.lost.push_back(std::move(what)); }
+  void broken(std::string what) { add(report_.broken, std::move(what)); }
+  void lost(std::string what) { add(report_.lost, std::move(what)); }
+  static void add(std::vector<std::string>& to, std::string what) {
+    constexpr std::size_t most = 10'000; // of a file that is all rubbish
+    if (to.size() < most)
+      to.push_back(std::move(what));
+  }
 
   void walk_records(table of, const tree& what) {
     walk_tree(name(of), what, [&](std::string_view key, std::string_view value) {
@@ -248,7 +253,8 @@ private:
                  Take&& take) {
     page bytes;
     const auto bad = [&](const std::string& why) {
-      gaps_.push_back({std::string{from}, to ? std::optional{std::string{*to}} : std::nullopt});
+      if (gaps_.empty() || gaps_.back().from != from)
+        gaps_.push_back({std::string{from}, to ? std::optional{std::string{*to}} : std::nullopt});
       broken(called_ + ": page " + std::to_string(number) + " " + why + where(from, to));
       return false;
     };
