@@ -151,8 +151,20 @@ public:
            const std::function<void(const found_record&)>& see)
       : file_(from), begin_(at), report_(report), see_(see) {}
 
-  /// The transaction that table meta says it was written by; absent in a store that was not marked yet.
-  std::optional<std::uint64_t> walk() {
+  /// The transaction that table meta says it was written by; absent in a store that was not marked yet, or if it can't
+  /// be found.
+  std::optional<std::uint64_t> find_mark() {
+    walk_some([](std::string_view called) { return called == name(table::meta); });
+    return mark_;
+  }
+  void walk() {
+    walk_tables_ = true;
+    walk_some([](std::string_view) { return true; });
+  }
+
+private:
+  template <class Which>
+  void walk_some(Which&& which) {
     // A page number takes a bit here; what no file of this size can hold isn't looked at.
     const auto pages = std::min(begin_.last + 1, file_.pages() + (std::uint64_t{1} << 20));
     if (begin_.last >= pages)
@@ -162,7 +174,8 @@ public:
     used_[0] = true;
     if (pages > 1)
       used_[1] = true;
-    walk_tree("free pages", begin_.free, [this](auto key, auto value) { take_free(key, value); });
+    if (walk_tables_)
+      walk_tree("free pages", begin_.free, [this](auto key, auto value) { take_free(key, value); });
     std::vector<std::pair<std::string, tree>> tables;
     walk_tree("tables", begin_.main, [&](std::string_view key, std::string_view value) {
       if (!is_tree_ || value.size() != tree_bytes)
@@ -173,19 +186,22 @@ public:
       const auto known = std::find(table_names.begin(), table_names.end(), called);
       if (known == table_names.end() || what.flags != 0 || what.pad != 0)
         broken("table '" + text_of("", called) + "' is none of ours");
-      else
+      else if (which(called))
         walk_records(static_cast<table>(known - table_names.begin()), what);
     }
     if (!tables.empty())
       for (const auto* called : {name(table::meta), name(table::messages), name(table::topology)})
         if (std::none_of(tables.begin(), tables.end(), [&](const auto& each) { return each.first == called; }))
           broken("table " + std::string{called} + " is not there");
-    return mark_;
   }
 
-private:
-  void broken(std::string what) { report_.broken.push_back(std::move(what)); }
-  void lost(std::string what) { report_.lost.push_back(std::move(what)); }
+  void broken(std::string what) { add(report_.broken, std::move(what)); }
+  void lost(std::string what) { add(report_.lost, std::move(what)); }
+  static void add(std::vector<std::string>& to, std::string what) {
+    constexpr std::size_t most = 10'000; // of a file that is all rubbish
+    if (to.size() < most)
+      to.push_back(std::move(what));
+  }
 
   void walk_records(table of, const tree& what) {
     walk_tree(name(of), what, [&](std::string_view key, std::string_view value) {
@@ -248,7 +264,8 @@ private:
                  Take&& take) {
     page bytes;
     const auto bad = [&](const std::string& why) {
-      gaps_.push_back({std::string{from}, to ? std::optional{std::string{*to}} : std::nullopt});
+      if (gaps_.empty() || gaps_.back().from != from)
+        gaps_.push_back({std::string{from}, to ? std::optional{std::string{*to}} : std::nullopt});
       broken(called_ + ": page " + std::to_string(number) + " " + why + where(from, to));
       return false;
     };
@@ -383,7 +400,8 @@ private:
   page_report& report_;
   const std::function<void(const found_record&)>& see_;
   std::vector<bool> used_, free_;
-  std::string called_; // the tree that is walked
+  std::string called_;       // the tree that is walked
+  bool walk_tables_ = false; ///< all of them, and the free pages
   bool is_free_list_ = false;
   std::string before_;   // the last key seen in it
   std::string big_;      // pages of one large value
@@ -414,39 +432,32 @@ expected<page_report> check_pages(const std::string& path, const std::function<v
     if (const auto& why = begins[number].trouble; !why.empty())
       report.broken.push_back("meta page " + std::to_string(number) + " " + why);
   }
-  // The newer one by the mark that has a check; by LMDB's number where none was written yet.
-  const std::size_t newer = begins[0].transaction < begins[1].transaction ? 1 : 0;
-  std::optional<page_report> best;
-  std::size_t chosen = newer;
-  std::uint64_t best_transaction = 0;
-  for (const auto which : {newer, 1 - newer}) {
+  // The newer one by the mark that has a check; by LMDB's number where there is none.
+  std::array<std::optional<std::uint64_t>, 2> wrote;
+  for (std::size_t which = 0; which < 2; ++which) {
     const auto& begin = begins[which];
-    page_report found;
-    const auto mark = snapshot{pages, begin, found, {}}.walk();
+    page_report unused;
+    const auto mark = snapshot{pages, begin, unused, {}}.find_mark();
     // A compact copy (mdb_copy -c) counts its transactions anew; the mark stays what it was.
     const bool is_copy = begin.transaction == 1 && begins[1 - which].transaction == 0 && mark.value_or(0) > 2;
-    const bool is_sure = begin.trouble.empty() && (is_copy || mark.value_or(begin.transaction) == begin.transaction);
-    const auto transaction = mark.value_or(begin.transaction);
-    if ((is_sure || mark) && (!best || transaction > best_transaction)) {
-      best = std::move(found);
-      best_transaction = transaction;
-      chosen = which;
-    }
-    if (is_sure)
-      break; // the other one is older
-    if (begin.trouble.empty())
+    if (mark || begin.trouble.empty())
+      wrote[which] = mark.value_or(begin.transaction);
+    if (begin.trouble.empty() && !is_copy && wrote[which] != begin.transaction)
       report.broken.push_back("meta page " + std::to_string(which) + " is not what its transaction wrote");
   }
-  if (!best)
+  if (!wrote[0] && !wrote[1])
     return error{errc::corrupt, path + ": neither meta page can be read: " + report.broken.front()};
-  if (chosen != newer && begins[newer].trouble != "")
-    best->lost.push_back("what the last transaction wrote, if its meta page was the one that can't be read");
-  best->broken.insert(best->broken.begin(), report.broken.begin(), report.broken.end());
+  const std::size_t chosen = wrote[0] < wrote[1] ? 1 : 0; // nothing is less than any number
+  page_report best;
+  snapshot{pages, begins[chosen], best, {}}.walk();
+  if (!wrote[1 - chosen])
+    best.lost.push_back("what the last transaction wrote, if its meta page was the one that can't be read");
+  best.broken.insert(best.broken.begin(), report.broken.begin(), report.broken.end());
   if (see) {
     page_report again;
     snapshot{pages, begins[chosen], again, see}.walk();
   }
-  return std::move(*best);
+  return best;
 }
 
 } // namespace switchboard::store

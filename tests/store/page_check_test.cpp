@@ -6,9 +6,7 @@
 #include <lmdb.h>
 
 #include <algorithm>
-#include <cstring>
 #include <fstream>
-#include <optional>
 
 #include "temporary_store.hpp"
 
@@ -56,16 +54,6 @@ protected:
   static std::size_t page_of(const std::string& file, const std::string& body) {
     return file.find("call.created" + body) / 4096;
   }
-  /// Which of the two meta pages has the higher transaction, and where its number stands.
-  static std::size_t newer_transaction_at(const std::string& file) {
-    const auto number = [&](std::size_t page) {
-      std::uint64_t value = 0;
-      std::memcpy(&value, file.data() + page * 4096 + 144, sizeof value);
-      return value;
-    };
-    return (number(0) > number(1) ? 0 : 4096) + 144;
-  }
-
   temporary_directory directory_;
   options how_ = small_store(path());
   std::vector<std::string> told_;
@@ -102,7 +90,7 @@ TEST_F(pages, a_lost_page_is_named_by_what_stood_there_and_the_others_are_writte
     const auto visited =
         store->each_message(1, 0, [&](stored_message&& one) { return left.emplace_back(one.message->body()), true; });
     EXPECT_FALSE(visited) << "who reads the queue is told";
-    EXPECT_GT(left.size(), count - 60);
+    EXPECT_GT(left.size(), count - 100);
     EXPECT_LT(left.size(), count - 1);
     EXPECT_EQ(std::count(left.begin(), left.end(), "200"), 0);
   }
@@ -113,13 +101,19 @@ TEST_F(pages, a_lost_page_is_named_by_what_stood_there_and_the_others_are_writte
   EXPECT_THAT(told_, ElementsAre(HasSubstr("its key is now queue 1, position 0"))) << "the page is told once";
 }
 
-TEST_F(pages, a_newer_meta_page_that_claims_to_be_older_loses_nothing) {
-  auto file = read();
-  file[newer_transaction_at(file)] &= 1; // its place on an odd or even page still fits
-  write(file);
-  const auto store = must_open(how_);
-  EXPECT_THAT(told_, ElementsAre(HasSubstr("is not what its transaction wrote")));
-  EXPECT_EQ(bodies(*store, 1).size(), count - 1) << "LMDB alone would go back by one transaction";
+TEST_F(pages, a_meta_page_with_another_transaction_loses_nothing) {
+  const auto whole = read();
+  for (const std::size_t page : {0, 1})
+    for (int bit = 0; bit < 16; ++bit) {
+      auto file = whole;
+      file[page * 4096 + 144 + static_cast<std::size_t>(bit / 8)] ^= static_cast<char>(1 << bit % 8);
+      write(file);
+      told_.clear();
+      const auto store = must_open(how_);
+      EXPECT_THAT(told_, ElementsAre(HasSubstr("meta page " + std::to_string(page)))) << "bit " << bit;
+      EXPECT_EQ(bodies(*store, 1).size(), count - 1)
+          << "LMDB alone would go back by one transaction: page " << page << ", bit " << bit;
+    }
 }
 
 TEST_F(pages, of_a_compact_copy_are_as_they_should_be) {
