@@ -266,8 +266,9 @@ TEST_F(bounded, the_control_lane_is_never_full_whatever_the_policy) {
       caf::anon_send<caf::message_priority::high>(who, std::string{"control"});
     fresh.let_go();
     // Under `stop` the exit message came before them, and CAF takes turns among urgent messages.
-    if (policy != mailbox_overflow::stop)
+    if (policy != mailbox_overflow::stop) {
       EXPECT_TRUE(here.wait_for_count("control", 100)) << static_cast<int>(policy);
+    }
     EXPECT_TRUE(ends(who)); // and so did the exit message come through
     const auto lines = here.lines();
     const auto refused = std::count(lines.begin(), lines.end(), "refused");
