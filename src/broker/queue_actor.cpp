@@ -24,7 +24,7 @@ struct expiry_tick {       ///< a message's time to live or its wait may be over
 };
 struct routes_tick {};    ///< look whether the broker has its routes by now
 struct unused_tick {};    ///< look whether x-expires is over
-struct letters_stored {}; ///< the log has the dead letters that others wait for
+struct letters_stored {}; ///< the log has dead letters, which are on their way now
 struct pages_stored {     ///< the log has all up to that one
   std::uint64_t up_to = 0;
 };
@@ -112,7 +112,8 @@ public:
           after_change();
         },
         [this](letters_stored) {
-          burying_ = false;
+          if (--letters_on_way_ > 0 || !queue_.has_dead_waiting())
+            return;
           queue_.letters_gone();
           expire(now());
           turn();
@@ -334,8 +335,7 @@ private:
     if (gone.empty())
       return answer;
     queue_.take_out([&](std::uint64_t sequence, position) { return gone.contains(sequence); }, /*drop*/ false, done_);
-    setup_.log->commit(std::move(changes), {});
-    out.take().send();
+    send_stored(std::move(changes), out.take());
     after_change();
     return answer;
   }
@@ -663,15 +663,22 @@ private:
     }
     auto letters = out.take();
     switchboard::pass(fail_point::dead_letters_before_commit);
-    if (queue_.has_dead_waiting() && !burying_) { // the rest goes on when the log has these
-      burying_ = true;
-      setup_.log->commit(std::move(changes),
-                         [self = caf::actor_cast<caf::actor>(this)] { caf::anon_send(self, letters_stored{}); });
-    } else if (durable || letters.durable()) {
-      setup_.log->commit(std::move(changes), {});
-    }
+    // What moves in the log leaves when it has: whoever gets a letter before could get it once more after a crash. The
+    // others keep their order behind it, and so does what still has to die.
+    if (durable || letters.durable() || letters_on_way_ > 0 || queue_.has_dead_waiting())
+      send_stored(std::move(changes), std::move(letters));
+    else
+      letters.send();
     switchboard::pass(fail_point::dead_letters_after_commit);
-    letters.send();
+  }
+
+  void send_stored(std::unique_ptr<durable_transaction> changes, publisher::handoff letters) {
+    ++letters_on_way_;
+    setup_.log->commit(std::move(changes), [self = caf::actor_cast<caf::actor>(this),
+                                            held = std::make_shared<publisher::handoff>(std::move(letters))] {
+      held->send();
+      caf::anon_send(self, letters_stored{});
+    });
   }
 
   /// Letters wait until it is there; if it can't be, until something else happens here.
@@ -868,8 +875,8 @@ private:
   bool deleted_ = false;
   const bool is_grave_; ///< a queue for dead letters, by its name
   std::uint64_t letters_told_ = 0;
-  bool declaring_ = false; ///< the queue for our dead letters
-  bool burying_ = false;   ///< letters_stored is on its way
+  bool declaring_ = false;         ///< the queue for our dead letters
+  std::size_t letters_on_way_ = 0; ///< to the log; a letters_stored comes for each
   bool paging_out_ = false;
   bool spilled_ = false; ///< there are pages of ours
   bool trickling_ = false;

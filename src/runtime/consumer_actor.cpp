@@ -195,8 +195,9 @@ bool consumer_actor::bury_now(const delivery& what, const error& why) {
     return false;
   if (what.item.at != 0)
     changes->delete_message(what.queue->number, what.item.at);
-  node_.broker->log().commit(std::move(changes), {});
-  out.take().send();
+  node_.broker->log().commit(std::move(changes), [letters = std::make_shared<broker::publisher::handoff>(out.take())] {
+    letters->send(); // not before: it could come twice after a crash
+  });
   log::failure("dead_letter", {{"queue", what.queue->name}, {"reason", why.what}});
   settle(what, broker::verdict::settled);
   return true;

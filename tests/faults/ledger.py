@@ -41,8 +41,7 @@ def judge(queues, published, consumed, examples=5):
     reordered   the first delivery of a message came after the first delivery of a later one of its queue
     corrupt     a body that fails its check
     invented    delivered, but never sent
-    duplicate   delivered without `redelivered` more often than it was sent. In a queue of dead letters also allowed:
-                once more for each redelivery in the source queue, whose rejection the crash had undone
+    duplicate   delivered without `redelivered` more often than it was sent
     """
     sent = [0] * len(queues)
     resent = [collections.Counter() for _ in queues]
@@ -102,9 +101,6 @@ def judge(queues, published, consumed, examples=5):
             surplus = fresh[index][sequence] - 1
             if surplus > 0:
                 surplus -= resent[source][sequence]
-                if surplus > 0 and source != index:
-                    figures["letters_again"] += 1
-                    surplus -= again[source][sequence]
                 if surplus > 0:
                     accuse("duplicate", index, sequence)
     return dict(figures), violations

@@ -80,7 +80,6 @@ class TestLedger:
         assert self.judge([*self.consumed, word(REDELIVERED, 0, 1)]) == []
         assert self.judge([*self.consumed, word(DELIVERED, 0, 1)], [word(RESENT, 0, 1)]) == []
         assert self.judge([*self.consumed, word(DELIVERED, 1, 2)]) == ["duplicate"]
-        assert self.judge([*self.consumed, word(REDELIVERED, 0, 2), word(DELIVERED, 1, 2)]) == []
 
     def test_damage_and_what_nobody_sent(self):
         assert self.judge([*self.consumed, word(CORRUPT, 0, 1)]) == ["corrupt"]
