@@ -20,6 +20,8 @@ caf::error to_caf(const error& why) {
 }
 
 error from_caf(const caf::error& why) {
+  if (!why) // as an actor's reason to end; CAF's own accessors don't survive it
+    return {errc::internal, "ended of its own accord"};
   if (why.category() == category) {
     error result{static_cast<errc>(why.code() - 1), {}};
     if (why.context().match_elements<std::string>())

@@ -9,7 +9,8 @@ namespace switchboard::broker {
 
 /// Wraps for a CAF response.
 caf::error to_caf(const error& why);
-/// Unwraps; CAF's own errors become timed_out (request timeout), unavailable (receiver down) or internal.
+/// Unwraps; CAF's own errors become timed_out (request timeout), unavailable (receiver down) or internal, and so does
+/// "no error".
 error from_caf(const caf::error& why);
 
 } // namespace switchboard::broker
