@@ -487,7 +487,7 @@ void message_queue::expire(instant now, std::vector<position>& done) {
   for (auto ready = ready_.rbegin(); ready != ready_.rend(); ++ready)
     while (!ready->empty() && is_over(ready->front(), now)) {
       if (!can_leave(ready->front(), death::expired))
-        break;
+        return; // not the next level: letters keep their order
       leave(pop(*ready), death::expired, done);
     }
 }

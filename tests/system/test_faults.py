@@ -18,6 +18,7 @@ import effects  # noqa: E402
 import exactly_once  # noqa: E402
 import kill_loop  # noqa: E402
 import order  # noqa: E402
+import poison_messages  # noqa: E402
 from ledger import CONFIRMED, CORRUPT, DELIVERED, REDELIVERED, RESENT, SENT, SETTLED, Queue, judge, word  # noqa: E402
 
 
@@ -84,6 +85,15 @@ class TestLedger:
     def test_damage_and_what_nobody_sent(self):
         assert self.judge([*self.consumed, word(CORRUPT, 0, 1)]) == ["corrupt"]
         assert self.judge([*self.consumed, word(DELIVERED, 0, 9)]) == ["invented"]
+
+
+# -- dead letters ------------------------------------------------------------------------------------------------------
+
+
+def test_each_message_that_nobody_can_do_is_one_dead_letter_whatever_is_killed(tmp_path):
+    figures, violations = poison_messages.run(tmp_path, messages=300, kills=5, seed=20260120)
+    assert not violations, violations
+    assert figures["letters"] == 300 and figures["deliveries"] >= 5 * 300, figures
 
 
 # -- exactly once -------------------------------------------------------------------------------------------------------
