@@ -65,7 +65,7 @@ protected:
     const auto deadline = deadline_of(*asked, *what.item.message);
     if (deadline && *deadline < now())
       return answer_now(what, terms, asked->method, {errc::timed_out, "the deadline had passed when it arrived"});
-    if (deadline && !admission_.admits(jobs_.size(), *deadline - now()))
+    if (deadline && !admission_.admits(jobs_.size(), *deadline - now(), now()))
       return answer_now(what, terms, asked->method, {errc::unavailable, name_ + " has too much to do"});
     if (asked->method == "GET")
       terms.scope.clear(); // asking again is asking for what is now; its key may be that of the command it asks after
@@ -252,7 +252,7 @@ private:
       settle(from, settled ? broker::verdict::settled : broker::verdict::ack);
     }
     count(finished.method, std::to_string(what.status));
-    admission_.done(now() - finished.begun);
+    admission_.done(now());
     seconds_.Observe(std::chrono::duration<double>(now() - finished.begun).count());
   }
 
