@@ -20,6 +20,7 @@
 #include "runtime/entity_commit.hpp"
 #include "runtime/housekeeper.hpp"
 #include "runtime/log.hpp"
+#include "runtime/passivator.hpp"
 #include "runtime/rpc_client.hpp"
 #include "runtime/service.hpp"
 #include "runtime/store_log.hpp"
@@ -241,6 +242,10 @@ private:
       return added;
     rpc_ = spawn_rpc_client(*context_);
     need(rpc_, "the RPC client");
+    if (auto added = add_to(root_, {"passivator", "passivator", restart_policy::permanent,
+                                    [this] { return expected<caf::actor>{spawn_passivator(*hosts_)}; }});
+        !added)
+      return added;
     return add_to(root_, {"housekeeper", "housekeeper", restart_policy::permanent, [this] {
                             return expected<caf::actor>{spawn_housekeeper(*context_, store_, options_.journal_window)};
                           }});

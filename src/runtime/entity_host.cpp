@@ -25,15 +25,11 @@ struct committed {};   ///< the oldest pending outcome is durable
 struct take_up_again { ///< work that was put aside
   std::uint64_t number = 0;
 };
-struct idle_check {
-  std::uint64_t taken = 0; ///< work taken when it was sent
-};
 
 } // namespace switchboard::runtime
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::committed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::take_up_again)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::idle_check)
 
 namespace switchboard::runtime {
 
@@ -53,13 +49,15 @@ public:
   }
 
   caf::behavior make_behavior() override {
-    send_idle_check();
     return {
         [this](do_work& what) { on_work(std::move(what.work)); },
         [this](committed) { on_committed(); },
         [this](const take_up_again& what) { on_take_up_again(what.number); },
         [this](give_back_work) { on_give_back(); },
-        [this](const idle_check& what) { on_idle_check(what.taken); },
+        [this](leave_if_idle) {
+          if (now() >= parked_until_) // it would come back as if nothing had been
+            retire();
+        },
     };
   }
 
@@ -453,14 +451,6 @@ private:
     if (pending_.empty() && aside_.empty() && hosts_.retire(record_.type, record_.id, taken_ + refused_))
       quit();
   }
-
-  void on_idle_check(std::uint64_t taken) {
-    if (taken == taken_)
-      retire();
-    send_idle_check();
-  }
-
-  void send_idle_check() { delayed_send<caf::message_priority::high>(this, hosts_.limits().idle, idle_check{taken_}); }
 
   time_point now() const { return hosts_.node().clock.now(); }
 

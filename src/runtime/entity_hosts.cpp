@@ -73,6 +73,17 @@ bool entity_hosts::tell(const std::string& type, const std::string& id, const en
   return true;
 }
 
+void entity_hosts::ask_idle_to_leave() {
+  for (auto& home : shards_) {
+    const std::lock_guard hold{home.mutex};
+    for (auto& [at, entry] : home.entries) {
+      if (entry.told == entry.told_before)
+        caf::anon_send<caf::message_priority::high>(entry.host, leave_if_idle{});
+      entry.told_before = entry.told;
+    }
+  }
+}
+
 bool entity_hosts::retire(const std::string& type, const std::string& id, std::uint64_t taken) {
   const address at{type, id};
   auto& home = shard_of(at);

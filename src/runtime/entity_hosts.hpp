@@ -36,9 +36,11 @@ struct entity_limits {
   std::size_t mailbox_max = 1000;                    ///< messages waiting for one entity
   milliseconds reply_window{std::chrono::hours{24}}; ///< how long repeats get the stored reply
   milliseconds idle{std::chrono::minutes{10}};       ///< an entity without work leaves memory; its state stays stored
-  milliseconds parked{std::chrono::seconds{30}};     ///< how long one that keeps failing answers 503
-  restart_limits failures{};                         ///< before it is parked
-  broker::retry_rules retry{};                       ///< of what fails and may succeed later
+  std::size_t resident_max = 50'000; ///< with more in memory, those leave that were without work for crowded_idle
+  milliseconds crowded_idle{std::chrono::seconds{5}};
+  milliseconds parked{std::chrono::seconds{30}}; ///< how long one that keeps failing answers 503
+  restart_limits failures{};                     ///< before it is parked
+  broker::retry_rules retry{};                   ///< of what fails and may succeed later
 };
 
 class entity_hosts {
@@ -54,6 +56,9 @@ public:
   /// Hands over. False if there is no such type or the hosts are closed; then the work is untouched. Work that finds a
   /// full mailbox is answered by work_done with status 503.
   bool tell(const std::string& type, const std::string& id, const entity_work_ptr& work);
+
+  /// Those that were told nothing since the last call get leave_if_idle.
+  void ask_idle_to_leave();
 
   /// Work told and not finished, over all entities.
   std::uint64_t busy() const noexcept { return busy_.load(std::memory_order_acquire); }
@@ -87,6 +92,7 @@ private:
   struct entry {
     caf::actor host;
     std::uint64_t told = 0;
+    std::uint64_t told_before = 0; ///< at the last look for idle ones
   };
   using address = std::pair<std::string, std::string>;
   struct address_hash {

@@ -56,6 +56,9 @@ struct do_work {
   entity_work_ptr work;
 };
 
+/// CAF message to an entity host: nothing came for a while; unless it waits for something, it leaves memory.
+struct leave_if_idle {};
+
 /// CAF message to an entity host: the node stops, so what waits for another attempt goes back.
 struct give_back_work {};
 
@@ -71,5 +74,6 @@ struct work_done {
 } // namespace switchboard::runtime
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::do_work)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::leave_if_idle)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::give_back_work)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::work_done)

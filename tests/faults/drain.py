@@ -15,6 +15,7 @@ import os
 import pathlib
 import random
 import signal
+import socket
 import sys
 import tempfile
 import time
@@ -24,6 +25,20 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 import pika  # noqa: E402
 from conftest import Node  # noqa: E402
 from rpc_load import RpcLoad, new_call, percentile  # noqa: E402
+
+
+def lasting_ports(count, dice):
+    """Ports that stay free while the node is away: none that the system gives to outgoing connections."""
+    found = []
+    while len(found) < count:
+        port = dice.randrange(7200, 30000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                found.append(port)
+            except OSError:
+                pass
+    return found
 
 
 def client(port, rate, stop, out):
@@ -82,11 +97,14 @@ def main():
     asked.add_argument("--restarts", type=int, default=100)
     asked.add_argument("--rate", type=float, default=1000, help="calls a second")
     asked.add_argument("--seed", type=int, default=1, help="of the time between restarts")
+    asked.add_argument("--port", type=int, default=0, help="the first of four ports; default: any that are free")
     how = asked.parse_args()
     dice = random.Random(how.seed)
     context = multiprocessing.get_context("fork")
     with tempfile.TemporaryDirectory() as folder:
-        node = Node(pathlib.Path(folder) / "data", ["log.level=warning"]).start()
+        node = Node(pathlib.Path(folder) / "data", ["log.level=warning"])
+        node.amqp, node.zmq, node.http, node.admin = how.port and range(how.port, how.port + 4) or lasting_ports(4, dice)
+        node.start()
         setup = node.pika()
         channel = setup.channel()
         channel.queue_declare("drain.counter", durable=True)

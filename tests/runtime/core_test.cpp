@@ -366,6 +366,33 @@ TEST_F(node_test, idle_entities_leave_memory_and_come_back_from_the_store) {
   EXPECT_EQ(call("POST", "/v1/counters/c-1/add")["body"]["value"], 1);
 }
 
+TEST_F(node_test, of_too_many_entities_those_without_work_leave_memory_early) {
+  stop();
+  auto options = counter_node(folder.str(), time);
+  options.entities.resident_max = 2;
+  options.entities.crowded_idle = 1ms;
+  start(options);
+  create("c-1");
+  create("c-2");
+  create("c-3");
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (node->entities().size() > 2 && std::chrono::steady_clock::now() < until)
+    std::this_thread::yield();
+  EXPECT_LE(node->entities().size(), 2U);
+  for (const auto* id : {"c-1", "c-2", "c-3"})
+    EXPECT_EQ(call("POST", "/v1/counters/" + std::string{id} + "/add")["body"]["value"], 1);
+}
+
+TEST_F(node_test, an_entity_that_has_ended_takes_no_memory) {
+  create("c-1");
+  call("DELETE", "/v1/counters/c-1");
+  // Its card goes with the last reference to its actor.
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (!node->node().directory.list("/entities/").empty() && std::chrono::steady_clock::now() < until)
+    std::this_thread::yield();
+  EXPECT_TRUE(node->node().directory.list("/entities/").empty());
+}
+
 TEST_F(node_test, a_restart_finds_everything_again) {
   watch_events();
   const auto asked = envelope("POST", "/v1/counters", R"({"id":"c-1"})", "m-1");
