@@ -33,6 +33,8 @@ public:
   ~write_txn();
 
   bool ok() const noexcept { return code_ == 0; }
+  /// It needs more pages than the map has.
+  bool ran_out() const noexcept { return code_ == MDB_MAP_FULL; }
 
   /// Puts or replaces.
   void put(table into, std::string_view key, std::string_view value);
