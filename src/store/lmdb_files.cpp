@@ -201,6 +201,14 @@ expected<std::unique_ptr<lmdb_files>> lmdb_files::open(const std::string& direct
   return files;
 }
 
+std::uint64_t lmdb_files::bytes_in_file() const noexcept {
+  MDB_envinfo info{};
+  MDB_stat one{};
+  if (mdb_env_info(env_, &info) != 0 || mdb_env_stat(env_, &one) != 0)
+    return 0;
+  return (info.me_last_pgno + 1) * one.ms_psize;
+}
+
 int lmdb_files::start(std::uint64_t map_bytes_max, bool sync) {
   constexpr std::uint64_t page = 4096;
   map_bytes_max_ = (map_bytes_max + page - 1) / page * page;

@@ -122,6 +122,8 @@ public:
 
   const std::string& directory() const noexcept { return directory_; }
   std::uint64_t map_bytes_max() const noexcept { return map_bytes_max_; }
+  /// Up to the last page that was ever used. Thread-safe.
+  std::uint64_t bytes_in_file() const noexcept;
 
 private:
   friend class write_txn;

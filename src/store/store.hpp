@@ -168,6 +168,7 @@ struct statistics {
   std::uint64_t waiting_bytes = 0;
   std::uint64_t lump_bytes = 0;     ///< what stands in the log and not yet in the map
   std::uint64_t map_bytes_used = 0; ///< pages with data in them, as of the last checkpoint; freed ones don't count
+  std::uint64_t map_bytes_file = 0; ///< what data.mdb has taken of the disk
   std::uint64_t map_bytes_max = 0;
   std::uint64_t log_bytes_to_come = 0; ///< by which the log's file will still grow
   bool is_full = false;                ///< puts wait, unconfirmed, until deletions have made room in the map
@@ -188,8 +189,8 @@ public:
 
   /// Thread-safe. Order: batches of one thread are applied in its order; a batch submitted after another was seen by
   /// any means is applied after it. A batch without a completion may wait some milliseconds for company: nobody is told
-  /// when it is durable. While the map is full, batches wait in memory, but for deletions of stored messages, which make
-  /// room; what still waits when the store is closed is dropped, unconfirmed.
+  /// when it is durable. While the map is full, batches wait in memory, but for deletions of stored messages, which
+  /// make room; what still waits when the store is closed is dropped, unconfirmed.
   virtual void submit(batch what, completion done = {}) = 0;
   /// Blocks until all batches submitted and the expiry asked for so far are durable (shutdown, tests). The error of the
   /// store after a failure, or while it is full; errc::wrong_state in a completion, which would wait for itself.

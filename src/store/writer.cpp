@@ -144,6 +144,7 @@ statistics writer::stats() const {
   now.waiting_bytes = waiting_bytes_;
   now.lump_bytes = lump_bytes_;
   now.map_bytes_used = bytes_used_;
+  now.map_bytes_file = files_.bytes_in_file();
   now.map_bytes_max = files_.map_bytes_max();
   now.log_bytes_to_come = log_bytes_to_come_;
   now.is_full = is_full_;
