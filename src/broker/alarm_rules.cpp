@@ -19,9 +19,6 @@ constexpr auto look_latest = 1000ms; // RabbitMQ has 10 s; here publishers go on
 /// A raised alarm ends once that part of the mark is left.
 constexpr std::uint64_t clear_share = 16;
 
-/// That part of the disk's mark must be free outside data.mdb, however much is free inside it.
-constexpr std::uint64_t floor_share = 4;
-
 headroom unlimited() { return {std::numeric_limits<std::int64_t>::max(), 0}; }
 
 std::int64_t signed_bytes(std::uint64_t bytes) {
@@ -67,10 +64,10 @@ headroom memory_headroom(std::uint64_t used, std::uint64_t most) {
 headroom disk_headroom(disk_space now, std::uint64_t least) {
   if (least == 0)
     return unlimited();
-  const auto outside = signed_bytes(now.free) - signed_bytes(now.to_come);
-  const auto left =
-      std::min(outside + signed_bytes(now.reusable) - signed_bytes(least), outside - signed_bytes(least / floor_share));
-  return {left, signed_bytes(least / clear_share)};
+  const auto to_come = signed_bytes(now.log_to_come) + signed_bytes(now.lump);
+  const auto left = signed_bytes(now.free) + signed_bytes(now.reusable / 2) - to_come - signed_bytes(least);
+  const bool is_log_too_large = now.log_to_come > now.free;
+  return {is_log_too_large ? std::min<std::int64_t>(left, -1) : left, signed_bytes(least / clear_share)};
 }
 
 headroom store_headroom(std::uint64_t used, std::uint64_t most, bool is_full) {

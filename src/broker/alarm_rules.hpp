@@ -56,12 +56,14 @@ struct headroom {
 /// `used` is of all messages; `most` is memory_bytes_max.
 headroom memory_headroom(std::uint64_t used, std::uint64_t most);
 struct disk_space {
-  std::uint64_t free = 0;     ///< bytes of the file system
-  std::uint64_t reusable = 0; ///< bytes inside data.mdb that are free: it never shrinks, but it takes new data there
-  std::uint64_t to_come = 0;  ///< what the store takes without being asked again: the rest of its log, a lump behind it
+  std::uint64_t free = 0;        ///< bytes of the file system
+  std::uint64_t reusable = 0;    ///< bytes inside data.mdb that are free: it never shrinks, but takes new data there
+  std::uint64_t log_to_come = 0; ///< by which the log's file will still grow
+  std::uint64_t lump = 0;        ///< what the log may hold at most and data.mdb not yet
 };
-/// `least` is disk_free_min; 0: never short. What is reusable counts, but for a quarter of `least`: large messages may
-/// find no place in it that is long enough, and what is freed can be used again only two transactions later.
+/// `least` is disk_free_min; 0: never short. What is free inside the store counts half: a large message may find no
+/// place in it that is long enough, and what is freed can be used only two transactions later. Were it not counted, one
+/// full disk would be the end of publishing, however much is taken out of the queues.
 headroom disk_headroom(disk_space now, std::uint64_t least);
 /// `used` with all that is on its way into the map; `most` is map_bytes_max. `is_full`: something waits for room
 /// already.

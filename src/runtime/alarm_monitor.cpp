@@ -55,9 +55,10 @@ milliseconds alarm_monitor::look() {
   const auto coming = store.waiting_bytes + store.lump_bytes;
   const std::array headrooms{
       broker::memory_headroom(static_cast<std::uint64_t>(message::resident_bytes()), alarms.memory_bytes_max()),
-      broker::disk_headroom({alarms.disk_free,
-                             store.map_bytes_file - std::min(store.map_bytes_file, store.map_bytes_used),
-                             store.log_bytes_to_come + how_.log_bytes_max},
+      broker::disk_headroom({.free = alarms.disk_free,
+                             .reusable = store.map_bytes_file - std::min(store.map_bytes_file, store.map_bytes_used),
+                             .log_to_come = store.log_bytes_to_come,
+                             .lump = how_.log_bytes_max},
                             how_.disk_free_min),
       broker::store_headroom(store.map_bytes_used + coming, store.map_bytes_max, store.is_full)};
   const auto before = alarms.known(); // sessions may have raised that of memory, and may do so any time

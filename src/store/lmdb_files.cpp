@@ -1,6 +1,7 @@
 #include "store/lmdb_files.hpp"
 
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,9 +32,18 @@ errc kind_of(int code) noexcept {
   }
 }
 
+/// The last write before a disk is full is a short one, and LMDB calls every short write EIO.
+bool is_disk_full(const std::string& directory) noexcept {
+  constexpr std::uint64_t next_to_nothing = 1u << 20;
+  struct statvfs is {};
+  return ::statvfs(directory.c_str(), &is) == 0 && std::uint64_t{is.f_bavail} * is.f_frsize < next_to_nothing;
+}
+
 } // namespace
 
 error to_error(int code, const lmdb_files& where) {
+  if (code == EIO && is_disk_full(where.directory()))
+    code = ENOSPC;
   if (code == MDB_MAP_FULL)
     return {errc::io_failed,
             "store full: map_bytes_max " + std::to_string(where.map_bytes_max()) + " reached in " + where.directory()};

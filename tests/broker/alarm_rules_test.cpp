@@ -61,21 +61,25 @@ TEST(alarm_rules, memory_is_short_above_its_mark_and_until_a_sixteenth_of_it_is_
 }
 
 TEST(alarm_rules, disk_is_short_below_its_mark_and_what_the_log_will_take_counts_as_taken) {
-  const auto room = [](std::uint64_t free) { return disk_headroom({free, 0, 32}, 160); };
+  const auto room = [](std::uint64_t free) { return disk_headroom({free, 0, 16, 16}, 160); };
   EXPECT_THAT(history({1000, 192, 191, 0, 195, 201, 202, 195}, room),
               ElementsAre(false, false, true, true, true, true, false, false));
 }
 
-TEST(alarm_rules, what_is_free_inside_the_store_counts_but_for_a_quarter_of_the_disks_mark) {
-  const auto room = [](std::uint64_t free) { return disk_headroom({free, 1000, 32}, 160); };
-  EXPECT_THAT(history({1000, 191, 72, 71, 81, 82}, room), ElementsAre(false, false, false, true, true, false));
-  EXPECT_TRUE(is_short(false, disk_headroom({150, 41, 32}, 160)));
-  EXPECT_FALSE(is_short(false, disk_headroom({150, 42, 32}, 160)));
+TEST(alarm_rules, what_is_free_inside_the_store_counts_half) {
+  const auto room = [](std::uint64_t reusable) { return disk_headroom({100, reusable, 0, 32}, 160); };
+  EXPECT_THAT(history({1000, 184, 182, 202, 204, 184}, room), ElementsAre(false, false, true, true, false, false));
+}
+
+TEST(alarm_rules, the_log_must_have_room_outside_the_store) {
+  EXPECT_TRUE(is_short(false, disk_headroom({15, 10'000, 16, 16}, 160)));
+  EXPECT_FALSE(is_short(false, disk_headroom({16, 10'000, 16, 16}, 160)));
+  EXPECT_FALSE(is_short(true, disk_headroom({0, 10'000, 0, 16}, 160))) << "once its file is there it needs no more";
 }
 
 TEST(alarm_rules, a_disk_without_a_mark_is_never_short) {
-  EXPECT_FALSE(is_short(false, disk_headroom({0, 0, gib}, 0)));
-  EXPECT_FALSE(is_short(true, disk_headroom({0, 0, gib}, 0))) << "the mark was taken away by a restart";
+  EXPECT_FALSE(is_short(false, disk_headroom({0, 0, gib, gib}, 0)));
+  EXPECT_FALSE(is_short(true, disk_headroom({0, 0, gib, gib}, 0))) << "the mark was taken away by a restart";
 }
 
 TEST(alarm_rules, the_store_is_short_from_four_fifths_on_or_when_something_waits_for_room) {
@@ -88,8 +92,8 @@ TEST(alarm_rules, the_store_is_short_from_four_fifths_on_or_when_something_waits
 TEST(alarm_rules, figures_too_large_for_a_sign_are_as_good_as_endless) {
   const auto endless = ~std::uint64_t{0};
   EXPECT_FALSE(is_short(false, memory_headroom(gib, endless)));
-  EXPECT_FALSE(is_short(false, disk_headroom({endless, 0, gib}, gib)));
-  EXPECT_TRUE(is_short(false, disk_headroom({0, 0, endless}, endless)));
+  EXPECT_FALSE(is_short(false, disk_headroom({endless, 0, gib, gib}, gib)));
+  EXPECT_TRUE(is_short(false, disk_headroom({0, 0, endless, endless}, endless)));
   EXPECT_FALSE(is_short(false, store_headroom(gib, endless, false)));
 }
 

@@ -71,6 +71,8 @@ EXPORTED int fsync(int file) { return switchboard::store::sync_with(SYS_fsync, f
 EXPORTED ssize_t pwrite(int file, const void* bytes, size_t size, off_t at) {
   if (const int cause = switchboard::store::the_disk.fail_write_with)
     return errno = cause, -1;
+  if (size > 1 && switchboard::store::the_disk.is_short())
+    size /= 2;
   const auto done = ::syscall(SYS_pwrite64, file, bytes, size, at);
   if (done > 0)
     switchboard::store::write_down(file, static_cast<std::uint64_t>(at),
@@ -82,7 +84,8 @@ EXPORTED ssize_t writev(int file, const iovec* parts, int count) {
   if (const int cause = switchboard::store::the_disk.fail_write_with)
     return errno = cause, -1;
   const auto at = ::lseek(file, 0, SEEK_CUR);
-  const auto done = ::syscall(SYS_writev, file, parts, count);
+  const int most = count > 1 && switchboard::store::the_disk.is_short() ? count / 2 : count;
+  const auto done = ::syscall(SYS_writev, file, parts, most);
   if (done > 0 && at >= 0 && switchboard::store::the_disk.is_recording) {
     std::string all;
     for (int i = 0; i < count; ++i)
@@ -207,6 +210,45 @@ TEST_F(disk, a_full_disk_also_stops_a_group_that_is_too_large_for_the_log) {
   the_disk.fail_write_with = ENOSPC;
   store->submit(one_message(2, std::string(5'000'000, 'x')), [&] { confirmed = true; });
   expect_failed(store, "data.mdb: No space left on device");
+  EXPECT_FALSE(confirmed);
+  store.reopen();
+  EXPECT_THAT(bodies(*store, 1), ElementsAre("before"));
+}
+
+TEST_F(disk, what_a_short_write_left_of_the_log_is_written_too) {
+  temporary_store store{how_};
+  bool confirmed = false;
+  the_disk.short_writes = 3;
+  store->submit(one_message(1, std::string(100'000, 'x')), [&] { confirmed = true; });
+  ASSERT_TRUE(store->flush());
+  EXPECT_TRUE(confirmed);
+  EXPECT_LE(the_disk.short_writes, 1) << "the file's growth and the record";
+  mend();
+  store.reopen();
+  EXPECT_THAT(bodies(*store, 1), ElementsAre(std::string(100'000, 'x')));
+}
+
+TEST_F(disk, a_short_write_of_lmdb_confirms_nothing_ever_again) {
+  temporary_store store{how_};
+  bool confirmed = false;
+  store->submit(one_message(1, "before"));
+  ASSERT_THAT(bodies_of_flushed(*store), ElementsAre("before"));
+  the_disk.short_writes = 1;
+  store->submit(one_message(2, std::string(5'000'000, 'x')), [&] { confirmed = true; });
+  expect_failed(store, "data.mdb: Input/output error");
+  EXPECT_FALSE(confirmed);
+  store.reopen();
+  EXPECT_THAT(bodies(*store, 1), ElementsAre("before"));
+}
+
+TEST_F(disk, a_sync_that_fails_in_lmdb_confirms_nothing_ever_again) {
+  temporary_store store{how_};
+  bool confirmed = false;
+  store->submit(one_message(1, "before"));
+  ASSERT_THAT(bodies_of_flushed(*store), ElementsAre("before"));
+  the_disk.fail_sync_with = EIO;
+  store->submit(one_message(2, std::string(5'000'000, 'x')), [&] { confirmed = true; });
+  expect_failed(store, "data.mdb: Input/output error");
   EXPECT_FALSE(confirmed);
   store.reopen();
   EXPECT_THAT(bodies(*store, 1), ElementsAre("before"));
