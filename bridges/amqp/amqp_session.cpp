@@ -31,9 +31,6 @@ constexpr std::size_t pieces_max = 64;
 /// JWT).
 constexpr std::uint32_t initial_frame_max = 8192;
 
-/// How often a connection that may not be read because memory is full looks again.
-constexpr auto memory_recheck = 50ms;
-
 /// Between a tune-ok that won't do and the reset.
 constexpr auto refusal_delay = 100ms;
 
@@ -59,6 +56,10 @@ field_table server_properties() {
   return properties;
 }
 
+bool publishes(const frame_result& frame) {
+  return frame.kind() == frame_type::method && method_id_of(frame.payload) == basic_publish::id;
+}
+
 std::string reason_of(const std::exception_ptr& what) {
   try {
     std::rethrow_exception(what);
@@ -75,17 +76,14 @@ constexpr std::size_t unread_replies_max = 4;
 /// How long the look at unacknowledged deliveries may be late: RabbitMQ looks once a minute.
 constexpr auto ack_watch_max = 60s;
 
-/// Rechecks of the memory after which one read is let through.
-constexpr int memory_waits_max = 20;
-
 } // namespace
 
 session::session(caf::actor_config& config, caf::execution_unit* home, runtime::node_context& node, const options& how,
                  asio::ip::tcp::socket socket, std::uint64_t number, std::shared_ptr<const tls_context> tls)
     : broker::pinned_actor(config, home), node_(node), broker_(node.broker), how_(how), socket_(std::move(socket)),
-      timer_(socket_.get_executor()), memory_timer_(socket_.get_executor()), ack_timer_(socket_.get_executor()),
-      owner_("amqp/" + std::to_string(number)), frame_max_(std::min(how.frame_max_bytes, initial_frame_max)),
-      channel_max_(how.channel_max), publisher_(node.broker),
+      timer_(socket_.get_executor()), ack_timer_(socket_.get_executor()), owner_("amqp/" + std::to_string(number)),
+      frame_max_(std::min(how.frame_max_bytes, initial_frame_max)), channel_max_(how.channel_max),
+      publisher_(node.broker),
       card_(node.directory.enter("/amqp/sessions/" + std::to_string(number), "amqp_session", node.clock.now())),
       published_total_(node.metrics.amqp_published.Add({})), delivered_total_(node.metrics.amqp_delivered.Add({})),
       connections_(node.metrics.connections.Add({{"bridge", "amqp"}})) {
@@ -173,6 +171,10 @@ caf::behavior session::make_behavior() {
           fail(reply_code::connection_forced, what.reason);
         wrote();
       },
+      [this](runtime::alarms_changed) {
+        if (blocked_ && !node_.alarms->raised().any())
+          unblock();
+      },
       [this](const runtime::describe_connection&) { return report(); },
       [this](session_over) { quit(); },
   };
@@ -181,7 +183,7 @@ caf::behavior session::make_behavior() {
 // -- socket ---------------------------------------------------------------------------------------------------------
 
 bool session::may_read() const {
-  if (phase_ == phase::closed || busy_ > 0 || waiting_memory_ || clogged())
+  if (phase_ == phase::closed || busy_ > 0 || blocked_ || clogged())
     return false;
   return confirms_.bytes() < how_.publish_bytes_max;
 }
@@ -189,16 +191,6 @@ bool session::may_read() const {
 void session::await_readable() {
   if (reading_ || !may_read())
     return;
-  // Once in a while a read goes through all the same: perhaps it is the acks or the commit that free memory.
-  if (publishes_ && broker_->memory_high() && ++memory_waits_ < memory_waits_max) {
-    await_memory();
-    return;
-  }
-  memory_waits_ = 0;
-  if (!broker_->memory_high() && std::exchange(blocked_told_, false)) {
-    append_method(out(), 0, connection_unblocked{});
-    wrote();
-  }
   reading_ = true;
   socket_.async_wait(asio::ip::tcp::socket::wait_read, [this, alive = self()](boost::system::error_code error) {
     reading_ = false;
@@ -208,20 +200,22 @@ void session::await_readable() {
   });
 }
 
-/// Nothing is read meanwhile, so a client that can be told is told (RabbitMQ, "Blocked Connection Notifications").
-void session::await_memory() {
-  waiting_memory_ = true;
-  if (blocked_notify_ && !blocked_told_ && phase_ == phase::running) {
-    blocked_told_ = true;
-    append_method(out(), 0, connection_blocked{"low on memory"});
-    wrote();
-  }
-  memory_timer_.expires_after(memory_recheck);
-  memory_timer_.async_wait([this, alive = self()](boost::system::error_code error) {
-    waiting_memory_ = false;
-    if (!error && phase_ != phase::closed)
-      resume();
-  });
+/// While an alarm is raised a connection is served until it publishes. That frame waits and what is behind it; the
+/// client is told if it can be (RabbitMQ, "Blocked Connection Notifications"; like there, who doesn't publish is
+/// neither told nor held up).
+void session::block() {
+  blocked_ = true;
+  if (blocked_notify_)
+    append_method(out(), 0, connection_blocked{broker::blocked_reason(node_.alarms->known())});
+  // The alarm may be over by now, and all have been told before we waited for it.
+  send(this, runtime::alarms_changed{});
+}
+
+void session::unblock() {
+  blocked_ = false;
+  if (blocked_notify_ && phase_ == phase::running)
+    append_method(out(), 0, connection_unblocked{});
+  resume();
 }
 
 void session::on_readable() {
@@ -232,7 +226,9 @@ void session::on_readable() {
     buffer.resize(left_.size() + frame_max_ + frame_overhead);
   std::copy(left_.begin(), left_.end(), buffer.begin());
   boost::system::error_code error;
-  const auto got = socket_.read_some(asio::buffer(buffer.data() + left_.size(), buffer.size() - left_.size()), error);
+  // What will have to wait is better left to the client: a frame at a time then.
+  const auto most = node_.alarms->raised().any() ? frame_max_ + frame_overhead : buffer.size();
+  const auto got = socket_.read_some(asio::buffer(buffer.data() + left_.size(), most - left_.size()), error);
   if (error == asio::error::would_block)
     return await_readable();
   if (error)
@@ -280,6 +276,7 @@ void session::process(std::string_view bytes) {
   if (access_)
     access_->refresh();
   publisher_.begin(); // what was declared or unbound before these bytes counts for them
+  const bool alarm = node_.alarms->raised().any();
   std::size_t at = 0;
   if (phase_ == phase::header)
     at = process_header(bytes);
@@ -294,6 +291,9 @@ void session::process(std::string_view bytes) {
         at = bytes.size(); // what comes until the client's close-ok, or until it is not waited for, is looked at afresh
         break;
       }
+    } else if (alarm && phase_ == phase::running && publishes(frame)) {
+      block();
+      break;
     } else {
       on_frame(frame);
     }
@@ -454,7 +454,6 @@ void session::close_socket() {
   phase_ = phase::closed;
   boost::system::error_code ignored;
   timer_.cancel();
-  memory_timer_.cancel();
   ack_timer_.cancel();
   socket_.close(ignored);
 }
@@ -767,6 +766,8 @@ void session::fail(reply_code code, std::string_view explanation, method_id faul
       end();
   });
   wrote();
+  if (std::exchange(blocked_, false))
+    resume(); // what it still sends is read, up to its close-ok
 }
 
 // -- timers ---------------------------------------------------------------------------------------------------------
@@ -795,7 +796,7 @@ void session::arm_heartbeat() {
 void session::on_heartbeat_tick() {
   append_heartbeat(out());
   wrote();
-  // While we don't read, by credit, the client's heartbeats wait in the socket: that is not its silence.
+  // While we don't read, by credit or alarm, the client's heartbeats wait in the socket: that is not its silence.
   // But one that takes none of our bytes either is gone.
   const bool took = std::exchange(wrote_since_tick_, false);
   const bool deaf = !may_read() && (took || !clogged());
@@ -827,7 +828,6 @@ void session::arm_ack_watch() {
 // -- publishing and acknowledging -----------------------------------------------------------------------------------
 
 void session::note_publish(std::uint16_t number) {
-  publishes_ = true;
   ++published_;
   const auto ordinal = ordinal_++;
   auto& from = *channels_.at(number);
@@ -980,7 +980,6 @@ bool session::claim_body(std::uint64_t bytes) {
   if (assembling_ > 0 && assembling_ + bytes > how_.assembly_bytes_max)
     return false;
   assembling_ += bytes;
-  publishes_ = true; // memory is taken from here on
   return true;
 }
 

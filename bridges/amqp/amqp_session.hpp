@@ -164,6 +164,8 @@ private:
   std::size_t unsent() const noexcept { return out_.size() + flying_.size(); }
   bool clogged() const noexcept { return unsent() >= how_.unsent_bytes_max; }
   void resume();
+  void block();
+  void unblock();
   void process(std::string_view bytes);
   std::size_t process_header(std::string_view bytes);
   void end_of_read();
@@ -190,7 +192,6 @@ private:
   void arm_heartbeat();
   void arm_ack_watch();
   void on_heartbeat_tick();
-  void await_memory();
 
   // from the broker
   void finish_confirms();
@@ -211,7 +212,6 @@ private:
   const options& how_;
   boost::asio::ip::tcp::socket socket_;
   boost::asio::steady_timer timer_;
-  boost::asio::steady_timer memory_timer_;
   boost::asio::steady_timer ack_timer_;
   bool watching_acks_ = false;
   std::string owner_; ///< names this connection to the topology
@@ -229,7 +229,6 @@ private:
   bool cancel_notify_ = false;  ///< capability consumer_cancel_notify
   bool blocked_notify_ = false; ///< capability connection.blocked
   bool close_answered_ = false; ///< the client closed and has its close-ok: its socket is all that is left
-  bool blocked_told_ = false;   ///< connection.blocked is sent, connection.unblocked owed
 
   std::unique_ptr<tls_stream> tls_; ///< null: plain
   std::string tls_out_;             ///< of TLS itself, to be written before anything else
@@ -240,8 +239,7 @@ private:
   bool writing_ = false;
   bool flush_posted_ = false;
   bool processing_ = false;
-  bool waiting_memory_ = false;
-  int memory_waits_ = 0;         ///< in a row
+  bool blocked_ = false;         ///< an alarm is raised and the next frame, the first of left_, publishes
   bool lingering_ = false;       ///< close once everything is written
   int busy_ = 0;                 ///< answers we wait for before reading on
   std::uint64_t assembling_ = 0; ///< bytes of bodies announced and not complete
@@ -257,7 +255,6 @@ private:
   std::vector<confirms::run> runs_;   ///< the same
   std::uint32_t ordinal_ = 0;         ///< of the next publish in it, as the publisher counts
   std::uint64_t published_ = 0;
-  bool publishes_ = false; ///< this connection has published: the memory bound applies to it
   struct pending_settle {
     caf::actor queue;
     broker::settle what;

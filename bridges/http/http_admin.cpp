@@ -58,7 +58,9 @@ http_answer admin::answer(const http_request& what) {
 }
 
 http_answer admin::ready() const {
-  auto why = node_.draining ? std::optional<std::string>{"draining"} : not_ready_ ? not_ready_() : std::nullopt;
+  auto why = node_.not_ready();
+  if (!why && not_ready_)
+    why = not_ready_();
   if (!why)
     return json_answer(200, {{"status", "ready"}, {"node", node_.node_name}});
   auto refused = json_answer(503, {{"status", "not_ready"}, {"node", node_.node_name}, {"reason", *why}});

@@ -68,11 +68,14 @@ gateway::~gateway() {
 void gateway::handle(http_request what, runtime::asio_unit& home, reply done) {
   if (node_.draining)
     return done(error_answer(503, text(errc::stopping), "the node is stopping"));
-  if (what.method != "GET" && what.method != "DELETE" && node_.broker->memory_high()) {
-    auto answer = error_answer(503, "memory", "messages take more memory than they may; ask again later");
-    answer.headers.emplace_back("Retry-After", "1");
-    return done(std::move(answer));
-  }
+  if (what.method != "GET" && what.method != "HEAD")
+    if (const auto raised = node_.alarms->raised(); raised.any()) {
+      auto answer =
+          error_answer(503, broker::names_of(raised),
+                       "the node is " + broker::blocked_reason(raised) + " and takes nothing new; ask again later");
+      answer.headers.emplace_back("Retry-After", "1");
+      return done(std::move(answer));
+    }
   if (runtime::path_of(what.target) == websocket_path) {
     auto answer = error_answer(426, text(errc::bad_format), "this path speaks WebSocket");
     answer.headers.emplace_back("Upgrade", "websocket");

@@ -308,13 +308,17 @@ private:
   void nodes(const call_ptr& call) {
     if (!call->is("GET"))
       return call->no_method();
+    const auto alarms = node_.alarms->raised();
     const ordered_json me{{"name", node_.node_name},
                           {"type", "disc"},
                           {"running", true},
                           {"mem_used", message::resident_bytes()},
-                          {"mem_limit", node_.broker->bounds().memory_bytes_max},
-                          {"mem_alarm", node_.broker->memory_high()},
-                          {"disk_free_alarm", false},
+                          {"mem_limit", node_.alarms->memory_bytes_max()},
+                          {"mem_alarm", alarms.has(broker::alarm::memory)},
+                          {"disk_free", node_.alarms->disk_free.load()},
+                          {"disk_free_limit", node_.alarms->disk_free_min.load()},
+                          {"disk_free_alarm", alarms.has(broker::alarm::disk)},
+                          {"store_alarm", alarms.has(broker::alarm::store)},
                           {"partitions", ordered_json::array()}};
     if (call->path.size() == 1)
       return call->show(ordered_json::array({me}));
@@ -330,9 +334,15 @@ private:
   void health(const call_ptr& call) {
     if (!call->is("GET"))
       return call->no_method();
-    if (node_.broker->memory_high())
-      return call->answer(503, {{"status", "failed"}, {"reason", "memory alarm"}});
-    call->show({{"status", "ok"}});
+    const auto raised = node_.alarms->raised();
+    if (!raised.any())
+      return call->show({{"status", "ok"}});
+    auto all = ordered_json::array();
+    for (const auto which : broker::all_alarms)
+      if (raised.has(which)) // RabbitMQ's name of the disk
+        all.push_back({{"node", node_.node_name},
+                       {"resource", which == broker::alarm::disk ? "disk space" : broker::name(which)}});
+    call->answer(503, {{"status", "failed"}, {"reason", "There are alarms in effect in the cluster"}, {"alarms", all}});
   }
 
   void aliveness(const call_ptr& call) {

@@ -25,7 +25,7 @@ namespace switchboard::broker {
 struct limits {
   /// Ready bytes of one queue with consumers above which its publishers wait (and go on at half of it).
   std::size_t backlog_bytes_max = 32u << 20;
-  /// Bytes of all messages in memory above which no connection that publishes is read.
+  /// Bytes of all messages in memory above which nobody publishes.
   std::size_t memory_bytes_max = std::size_t{4} << 30;
   /// Ready bytes of one queue in memory; beyond it messages are in the log alone, until their turn is near.
   std::size_t resident_bytes_max = 64u << 20;
@@ -50,10 +50,6 @@ public:
   reply_directory& replies() noexcept { return replies_; }
   durable_log& log() noexcept { return *log_; }
   const limits& bounds() const noexcept { return bounds_; }
-  /// Messages take more memory than they may: don't read from publishers.
-  bool memory_high() const noexcept {
-    return message::resident_bytes() > static_cast<std::int64_t>(bounds_.memory_bytes_max);
-  }
 
   /// Queues some of whose stored messages could not be read at the start; the others were. Fixed once start() is done.
   const std::vector<std::string>& damaged_queues() const noexcept { return damaged_queues_; }

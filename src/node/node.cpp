@@ -105,6 +105,7 @@ expected<std::unique_ptr<runtime::core>> start_core(const config& settings) {
   how.store_bytes_max = settings.store.map_bytes_max;
   how.store_log_bytes_max = settings.store.log_bytes_max;
   how.store_sync = settings.store.sync;
+  how.disk_free_min = settings.store.disk_free_min;
   how.journal_window = settings.store.journal_window;
   how.entities.reply_window = settings.service.reply_window;
   how.on_failure = end_at_once;

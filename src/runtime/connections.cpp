@@ -81,4 +81,10 @@ void connections::close_if(const std::function<bool(const connection_facts&)>& w
         caf::anon_send(session, close_connection{reason});
 }
 
+void connections::tell_alarms_changed() const {
+  for (const auto& each : list())
+    if (auto session = caf::actor_cast<caf::actor>(each->session))
+      caf::anon_send(session, alarms_changed{});
+}
+
 } // namespace switchboard::runtime

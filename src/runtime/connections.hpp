@@ -53,6 +53,8 @@ struct connection_card {
 struct close_connection {
   std::string reason;
 };
+/// To a session: the node's alarms are others than they were (broker/alarms.hpp).
+struct alarms_changed {};
 /// To a session: say what its channels hold. Response: connection_report.
 struct describe_connection {};
 struct consumer_report {
@@ -85,6 +87,7 @@ public:
   std::shared_ptr<connection_card> find(std::string_view name) const;
   /// Open channels of all connections of that user.
   std::uint64_t channels_of(std::string_view user) const;
+  void tell_alarms_changed() const;
   /// Ends all of which `which` is true.
   void close_if(const std::function<bool(const connection_facts&)>& which, const std::string& reason) const;
 
@@ -101,5 +104,6 @@ private:
 } // namespace switchboard::runtime
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::close_connection)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::alarms_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::describe_connection)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::connection_report)

@@ -16,6 +16,7 @@
 #include "broker/errors.hpp"
 #include "messages/service_names.hpp"
 #include "runtime/actor_threads.hpp"
+#include "runtime/alarm_monitor.hpp"
 #include "runtime/consumer_actor.hpp"
 #include "runtime/entity_commit.hpp"
 #include "runtime/housekeeper.hpp"
@@ -69,7 +70,8 @@ public:
   explicit node_core(core_options options)
       : options_(std::move(options)), clock_(options_.clock ? options_.clock : std::make_shared<system_clock>()),
         watchdog_(options_.handler_max, metrics_),
-        system_(std::make_unique<caf::actor_system>(configured(config_, options_))) {
+        system_(std::make_unique<caf::actor_system>(configured(config_, options_))),
+        alarms_(std::make_shared<broker::alarms>(options_.limits.memory_bytes_max)) {
     // Ended in our own order, with a bound on every wait; CAF would wait for ever.
     system_->await_actors_before_shutdown(false);
   }
@@ -77,6 +79,7 @@ public:
   ~node_core() override {
     if (context_ && !*stopped_)
       shutdown({}, 2s);
+    alarm_monitor_.reset();
     if (io_)
       io_->stop();
     root_ = rpc_ = nullptr;
@@ -166,7 +169,8 @@ private:
 
   expected<void> start_broker() {
     io_ = std::make_unique<io_threads>(*system_, options_.io_threads);
-    auto started = broker::virtual_hosts::start(*system_, io_->units(), make_store_log(store_), options_.limits);
+    auto started =
+        broker::virtual_hosts::start(*system_, io_->units(), make_store_log(store_, alarms_), options_.limits);
     if (!started)
       return started.error();
     vhosts_ = std::move(*started);
@@ -179,7 +183,12 @@ private:
                                        {"reason", "stored messages that cannot be read were left out"}});
       need(each->topology(), "the topology of vhost " + each->vhost());
     });
+    context_->alarms = alarms_;
+    alarm_monitor_ = std::make_unique<alarm_monitor>(
+        *context_, store_,
+        alarm_monitor::settings{options_.data_dir, options_.disk_free_min, options_.store_log_bytes_max});
     watch_store();
+    watch_alarms();
     watch_actors();
     return {};
   }
@@ -388,6 +397,24 @@ private:
     });
   }
 
+  void watch_alarms() {
+    auto& raised = metrics_.gauge("switchboard_alarm", "1 while the alarm is raised: publishers wait.");
+    auto& free =
+        metrics_.gauge("switchboard_disk_free_bytes", "Free bytes of the data directory's file system.").Add({});
+    auto& least =
+        metrics_.gauge("switchboard_disk_free_min_bytes", "Below that many free bytes the disk alarm is raised.")
+            .Add({});
+    auto& ready = metrics_.gauge("switchboard_ready", "1 while the node takes new work, as /readyz says.").Add({});
+    metrics_.on_collect([this, alarms = alarms_, &raised, &free, &least, &ready](metrics&) {
+      ready.Set(context_->not_ready() ? 0 : 1);
+      const auto now = alarms->known();
+      for (const auto which : broker::all_alarms)
+        raised.Add({{"alarm", std::string{broker::name(which)}}}).Set(now.has(which) ? 1 : 0);
+      free.Set(static_cast<double>(alarms->disk_free));
+      least.Set(static_cast<double>(alarms->disk_free_min));
+    });
+  }
+
   void watch_actors() {
     auto& actors = metrics_.gauge("switchboard_actors", "Live actors of the directory.");
     auto& mailboxes = metrics_.gauge("switchboard_mailbox_messages", "Messages waiting in bounded mailboxes.");
@@ -474,9 +501,11 @@ private:
   std::shared_ptr<store::environment> store_;
   caf::actor_system_config config_;
   std::unique_ptr<caf::actor_system> system_;
+  const std::shared_ptr<broker::alarms> alarms_;
   std::unique_ptr<io_threads> io_;
   std::unique_ptr<broker::virtual_hosts> vhosts_;
   std::unique_ptr<node_context> context_;
+  std::unique_ptr<alarm_monitor> alarm_monitor_;
   std::unique_ptr<entity_hosts> hosts_;
   std::vector<loaded_plugin> plugins_;
   std::mutex mutex_;

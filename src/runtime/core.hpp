@@ -36,6 +36,7 @@ struct core_options {
   std::uint64_t store_bytes_max = std::uint64_t{16} << 30;
   std::uint64_t store_log_bytes_max = 16u << 20;
   bool store_sync = true;
+  std::uint64_t disk_free_min = 0; ///< bytes of data_dir's file system below which the disk alarm is raised; 0: never
   entity_limits entities{};
   milliseconds journal_window{std::chrono::hours{24 * 7}};
   std::shared_ptr<switchboard::clock> clock; ///< null: the machine's

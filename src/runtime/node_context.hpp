@@ -4,10 +4,13 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include <caf/actor_system.hpp>
 
 #include "base/time.hpp"
+#include "broker/alarms.hpp"
 #include "broker/virtual_hosts.hpp"
 #include "runtime/connections.hpp"
 #include "runtime/directory.hpp"
@@ -29,6 +32,16 @@ struct node_context {
   /// True from the first phase of shutdown on: no new work.
   std::atomic<bool> draining{false};
   runtime::connections connections{};
+  /// While one is raised, nobody publishes. Never null.
+  std::shared_ptr<broker::alarms> alarms = std::make_shared<broker::alarms>();
+
+  /// Why no new work should be sent here, if so: "draining", "alarm: memory, disk".
+  std::optional<std::string> not_ready() const {
+    if (draining)
+      return "draining";
+    const auto raised = alarms->raised();
+    return raised.any() ? std::optional{"alarm: " + broker::names_of(raised)} : std::nullopt;
+  }
 };
 
 } // namespace switchboard::runtime

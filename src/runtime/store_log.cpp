@@ -41,7 +41,8 @@ private:
 
 class store_log final : public broker::durable_log {
 public:
-  explicit store_log(std::shared_ptr<store::environment> where) : store_(std::move(where)) {}
+  store_log(std::shared_ptr<store::environment> where, std::shared_ptr<const broker::alarms> alarms)
+      : store_(std::move(where)), alarms_(std::move(alarms)) {}
 
   std::unique_ptr<broker::durable_transaction> begin() override { return std::make_unique<store_transaction>(); }
 
@@ -81,17 +82,20 @@ public:
 
   bool is_scarce() const override {
     const auto now = store_->stats();
-    return now.map_bytes_used > now.map_bytes_max / 5 * 4;
+    return now.map_bytes_used > broker::store_scarce_mark(now.map_bytes_max) ||
+           alarms_->known().has(broker::alarm::disk);
   }
 
 private:
   std::shared_ptr<store::environment> store_;
+  std::shared_ptr<const broker::alarms> alarms_;
 };
 
 } // namespace
 
-std::shared_ptr<broker::durable_log> make_store_log(std::shared_ptr<store::environment> where) {
-  return std::make_shared<store_log>(std::move(where));
+std::shared_ptr<broker::durable_log> make_store_log(std::shared_ptr<store::environment> where,
+                                                    std::shared_ptr<const broker::alarms> alarms) {
+  return std::make_shared<store_log>(std::move(where), std::move(alarms));
 }
 
 } // namespace switchboard::runtime

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "broker/alarms.hpp"
 #include "broker/durable_log.hpp"
 #include "store/store.hpp"
 
@@ -23,7 +24,8 @@ private:
   store::batch& into_;
 };
 
-/// Thread-safe. Keeps the store alive.
-std::shared_ptr<broker::durable_log> make_store_log(std::shared_ptr<store::environment> where);
+/// Thread-safe. Keeps the store alive. It is scarce while the disk is, too.
+std::shared_ptr<broker::durable_log> make_store_log(std::shared_ptr<store::environment> where,
+                                                    std::shared_ptr<const broker::alarms> alarms);
 
 } // namespace switchboard::runtime

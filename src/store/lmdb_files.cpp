@@ -1,6 +1,7 @@
 #include "store/lmdb_files.hpp"
 
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,9 +35,18 @@ errc kind_of(int code) noexcept {
   }
 }
 
+/// The last write before a disk is full is a short one, and LMDB calls every short write EIO.
+bool is_disk_full(const std::string& directory) noexcept {
+  constexpr std::uint64_t next_to_nothing = 1u << 20;
+  struct statvfs is {};
+  return ::statvfs(directory.c_str(), &is) == 0 && std::uint64_t{is.f_bavail} * is.f_frsize < next_to_nothing;
+}
+
 } // namespace
 
 error to_error(int code, const lmdb_files& where) {
+  if (code == EIO && is_disk_full(where.directory()))
+    code = ENOSPC;
   if (code == MDB_MAP_FULL)
     return {errc::io_failed,
             "store full: map_bytes_max " + std::to_string(where.map_bytes_max()) + " reached in " + where.directory()};
@@ -206,6 +216,14 @@ expected<std::unique_ptr<lmdb_files>> lmdb_files::open(const std::string& direct
   if (const int code = files->start(map_bytes_max, sync))
     return to_error(code, *files);
   return files;
+}
+
+std::uint64_t lmdb_files::bytes_in_file() const noexcept {
+  MDB_envinfo info{};
+  MDB_stat one{};
+  if (mdb_env_info(env_, &info) != 0 || mdb_env_stat(env_, &one) != 0)
+    return 0;
+  return (info.me_last_pgno + 1) * one.ms_psize;
 }
 
 int lmdb_files::start(std::uint64_t map_bytes_max, bool sync) {

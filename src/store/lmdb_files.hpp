@@ -33,6 +33,8 @@ public:
   ~write_txn();
 
   bool ok() const noexcept { return code_ == 0; }
+  /// It needs more pages than the map has.
+  bool ran_out() const noexcept { return code_ == MDB_MAP_FULL; }
 
   /// Puts or replaces.
   void put(table into, std::string_view key, std::string_view value);
@@ -120,6 +122,8 @@ public:
 
   const std::string& directory() const noexcept { return directory_; }
   std::uint64_t map_bytes_max() const noexcept { return map_bytes_max_; }
+  /// Up to the last page that was ever used. Thread-safe.
+  std::uint64_t bytes_in_file() const noexcept;
 
 private:
   friend class write_txn;

@@ -154,7 +154,7 @@ struct options {
   std::uint64_t log_bytes_max = 16u << 20;               ///< the log's file; what waits in memory for LMDB, too
   std::size_t group_bytes_max = 8u << 20;                ///< one group's share of the waiting batches
   bool sync = true;                                      ///< false only in tests: no fsync, no durability
-  /// EIO, ENOSPC, map full, corrupt page: the store stops confirming for good. Runs once on the writer thread.
+  /// EIO, ENOSPC, corrupt page: the store stops confirming for good. Runs once on the writer thread.
   std::function<void(const error&)> on_failure;
   /// open() found groups of the log that were confirmed once and cannot be read any more; the others are in place.
   std::function<void(const error&)> on_damage;
@@ -172,8 +172,12 @@ struct statistics {
   std::uint64_t operations = 0;
   std::uint64_t elided = 0; ///< puts whose deletion or successor came before they reached LMDB
   std::uint64_t waiting_bytes = 0;
-  std::uint64_t map_bytes_used = 0; ///< pages with data in them, as of the last checkpoint
+  std::uint64_t lump_bytes = 0;     ///< what stands in the log and not yet in the map
+  std::uint64_t map_bytes_used = 0; ///< pages with data in them, as of the last checkpoint; freed ones don't count
+  std::uint64_t map_bytes_file = 0; ///< what data.mdb has taken of the disk
   std::uint64_t map_bytes_max = 0;
+  std::uint64_t log_bytes_to_come = 0; ///< by which the log's file will still grow
+  bool is_full = false;                ///< puts wait, unconfirmed, until deletions have made room in the map
 };
 
 /// A message read back.
@@ -191,10 +195,11 @@ public:
 
   /// Thread-safe. Order: batches of one thread are applied in its order; a batch submitted after another was seen by
   /// any means is applied after it. A batch without a completion may wait some milliseconds for company: nobody is told
-  /// when it is durable.
+  /// when it is durable. While the map is full, batches wait in memory, but for deletions of stored messages, which
+  /// make room; what still waits when the store is closed is dropped, unconfirmed.
   virtual void submit(batch what, completion done = {}) = 0;
   /// Blocks until all batches submitted and the expiry asked for so far are durable (shutdown, tests). The error of the
-  /// store after a failure; errc::wrong_state in a completion, which would wait for itself.
+  /// store after a failure, or while it is full; errc::wrong_state in a completion, which would wait for itself.
   virtual expected<void> flush() = 0;
 
   /// `count` consecutive unused positions; the first one. Thread-safe, lock-free. After a restart larger than all

@@ -3,6 +3,7 @@
 // file system to write beside the data.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -34,6 +35,8 @@ public:
 
   /// Bytes that one more record may have.
   std::uint64_t room() const noexcept { return bytes_max_ - at_; }
+  /// By which the file will still grow.
+  std::uint64_t bytes_to_come() const noexcept { return bytes_max_ - std::min(size_, bytes_max_); }
   /// Writes and syncs. Precondition: whole pages, no more than room().
   expected<void> append(std::string_view record);
   /// The next record goes to the beginning. Precondition: everything appended is in LMDB, and synced.

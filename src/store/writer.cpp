@@ -30,11 +30,28 @@ constexpr std::uint64_t record_share = 4;
 /// Pages of LMDB that a transaction copies before it frees the old ones.
 constexpr std::uint64_t map_reserve = 512u << 10;
 
+/// While the map has no room, how often what waits is tried again: with what was deleted and taken meanwhile.
+constexpr auto full_recheck = 50ms;
+
+/// What puts may fill of the map. The rest is for deletions.
+constexpr std::uint64_t room_for_puts(std::uint64_t map_bytes_max) { return map_bytes_max - map_bytes_max / 16; }
+
+/// From here on deletions go by themselves: the map may soon have no room for what stands in one group with them.
+constexpr std::uint64_t nearly_full(std::uint64_t map_bytes_max) { return map_bytes_max / 4 * 3; }
+
+/// A batch of these alone, as consumers' acks and purges are, can't belong together with something that waits.
+bool only_deletes(const operations& all) {
+  return std::all_of(all.begin(), all.end(), [](const batch::operation& what) {
+    return std::holds_alternative<batch::message_delete>(what) || std::holds_alternative<batch::queue_delete>(what);
+  });
+}
+
 } // namespace
 
 writer::writer(lmdb_files& files, counters& numbers, write_ahead_log log, settings how)
     : files_(files), numbers_(numbers), how_(std::move(how)), log_(std::move(log)), sequence_(numbers.applied()),
-      bytes_used_(write_txn{files}.bytes_used()), thread_([this] { run(); }) {}
+      bytes_used_(write_txn{files}.bytes_used()), log_bytes_to_come_(log_.bytes_to_come()), thread_([this] { run(); }) {
+}
 
 writer::~writer() {
   {
@@ -71,9 +88,12 @@ expected<void> writer::flush() {
   is_urgent_ = is_urgent_ || !incoming_.empty();
   work_.notify_one();
   const auto last = submitted_;
-  settled_.wait(hold, [&] { return failure_ || (confirmed_ >= last && !wanted_ && !expiring_); });
+  const auto is_done = [&] { return confirmed_ >= last && !wanted_ && !expiring_; };
+  settled_.wait(hold, [&] { return failure_ || is_full_ || is_done(); });
   if (failure_)
     return *failure_;
+  if (!is_done())
+    return full();
   return {};
 }
 
@@ -85,7 +105,7 @@ expected<void> writer::settle(table visited) {
     hold.unlock();
     if (broken_)
       return *broken_;
-    auto done = checkpoint();
+    auto done = write_down_lump();
     if (!done)
       broken_ = done.error();
     return done;
@@ -123,8 +143,12 @@ statistics writer::stats() const {
   now.operations = operations_;
   now.elided = elided_;
   now.waiting_bytes = waiting_bytes_;
+  now.lump_bytes = lump_bytes_;
   now.map_bytes_used = bytes_used_;
+  now.map_bytes_file = files_.bytes_in_file();
   now.map_bytes_max = files_.map_bytes_max();
+  now.log_bytes_to_come = log_bytes_to_come_;
+  now.is_full = is_full_;
   return now;
 }
 
@@ -135,24 +159,26 @@ void writer::run() {
     do {
       if (auto written = write_next(); !written)
         return fail(written.error());
-    } while (taken_done_ < taken_.size());
-    taken_.clear();
+    } while (!is_stuck() && taken_done_ < taken_.size());
+    taken_.erase(taken_.begin(), taken_.begin() + static_cast<std::ptrdiff_t>(taken_done_));
     taken_done_ = 0;
     if (is_checkpoint_due())
-      if (auto done = checkpoint(); !done)
+      if (const auto done = write_down_lump(); !done)
         return fail(done.error());
   }
-  if (auto done = checkpoint(); !done)
+  if (const auto done = write_down_lump(); !done)
     fail(done.error());
 }
 
-/// Takes what has gathered. False once there is nothing left to do.
+/// Takes what has gathered, behind what the map had no room for. False once there is nothing left to do.
 bool writer::wait_for_work() {
   std::unique_lock hold{mutex_};
   const auto is_called = [this] {
     return is_urgent_ || wanted_ || running_ || nudged_ || stopping_ || asked_ != serving_;
   };
-  while (!is_called()) {
+  if (is_stuck())
+    work_.wait_for(hold, full_recheck, [this] { return stopping_ || asked_ != serving_; });
+  while (!is_stuck() && !is_called()) {
     is_asleep_ = incoming_.empty() && lump_.empty();
     if (is_asleep_)
       work_.wait(hold);
@@ -160,7 +186,12 @@ bool writer::wait_for_work() {
       break;
   }
   is_asleep_ = false;
-  taken_.swap(incoming_);
+  const bool is_more = !incoming_.empty();
+  if (taken_.empty())
+    taken_.swap(incoming_);
+  else
+    std::move(incoming_.begin(), incoming_.end(), std::back_inserter(taken_));
+  incoming_.clear();
   incoming_bytes_ = 0;
   is_urgent_ = nudged_ = false;
   serving_ = asked_;
@@ -168,10 +199,13 @@ bool writer::wait_for_work() {
     running_ = std::exchange(wanted_, std::nullopt);
     expiring_ = true;
   }
-  return !taken_.empty() || !stopping_;
+  return is_more || !stopping_;
 }
 
+/// What is stuck goes with all that came behind it: perhaps that has taken it again.
 std::size_t writer::next_group_size() const {
+  if (is_stuck())
+    return taken_.size() - taken_done_;
   std::size_t size = 0;
   std::size_t bytes = 0;
   for (auto i = taken_done_; i < taken_.size(); ++i, ++size) {
@@ -184,8 +218,12 @@ std::size_t writer::next_group_size() const {
 
 expected<void> writer::write_next() {
   const auto batches = std::span{taken_}.subspan(taken_done_, next_group_size());
-  if (auto written = write(batches); !written)
-    return written;
+  const auto written = write(batches);
+  if (!written)
+    return written.error();
+  say_full(*written == outcome::no_room);
+  if (is_full_)
+    return {};
   taken_done_ += batches.size();
   confirm(batches);
   if (broken_)
@@ -194,30 +232,71 @@ expected<void> writer::write_next() {
 }
 
 /// Nothing to change: then everything before is on disk already.
-expected<void> writer::write(group batches) {
+expected<writer::outcome> writer::write(group batches) {
   auto changes = gather(batches);
-  if (changes.empty())
-    return {};
-  ++commits_;
-  return is_for_log(changes) ? log(std::move(changes)) : checkpoint(changes);
+  if (!changes.deletions.empty())
+    if (const auto written = put_down(changes.deletions, reserve::used); !written)
+      return written;
+  if (changes.others.empty())
+    return outcome::done;
+  auto written = put_down(changes.others, reserve::kept);
+  if (written && *written == outcome::no_room)
+    stuck_ = std::move(changes.others);
+  return written;
 }
 
-/// What is left to be written of the batches, which keep only their footprint.
-operations writer::gather(group batches) {
+/// What is left to be written of what is stuck and of the batches, which keep only their footprint.
+writer::gathered writer::gather(group batches) {
+  auto before = std::exchange(stuck_, {});
+  const bool splits = bytes_used_ + lump_.bytes() > nearly_full(files_.map_bytes_max());
   std::vector<std::span<const batch::operation>> parts;
-  parts.reserve(batches.size());
+  parts.reserve(batches.size() + 1);
+  parts.emplace_back(before);
   for (const auto& one : batches)
     parts.emplace_back(one.what.operations());
   const auto plan = elide(parts);
-  operations_ += plan.skipped.size();
+  operations_ += plan.skipped.size() - before.size();
   elided_ += plan.puts;
-  operations left;
+  gathered left;
   std::size_t index = 0;
-  for (auto& one : batches)
+  for (auto& what : before)
+    if (!plan.skipped[index++])
+      left.others.push_back(std::move(what));
+  for (auto& one : batches) {
+    auto& into = splits && only_deletes(one.what.operations()) ? left.deletions : left.others;
     for (auto& what : one.what.take_operations())
       if (!plan.skipped[index++])
-        left.push_back(std::move(what));
+        into.push_back(std::move(what));
+  }
   return left;
+}
+
+/// Takes the changes if it writes them. Deletions find room in the reserve, or it is over.
+expected<writer::outcome> writer::put_down(operations& changes, reserve how) {
+  if (is_for_log(changes)) {
+    if (const auto written = log(std::move(changes)); !written)
+      return written.error();
+    ++commits_;
+    return outcome::done;
+  }
+  auto written = checkpoint(changes, how);
+  if (!written)
+    return written;
+  if (*written == outcome::done)
+    ++commits_;
+  else if (how == reserve::used)
+    return full();
+  return written;
+}
+
+error writer::full() const { return to_error(MDB_MAP_FULL, files_); }
+
+void writer::say_full(bool is_full) {
+  if (is_full == is_full_)
+    return;
+  const std::lock_guard hold{mutex_};
+  is_full_ = is_full;
+  settled_.notify_all();
 }
 
 /// Makes the record if so. Near a full map nothing is confirmed that LMDB might not be able to take.
@@ -226,7 +305,7 @@ bool writer::is_for_log(const operations& changes) {
   if (!encode_group(record_, numbers_.log_seed(),
                     {sequence_ + 1, numbers_.positions.next(), numbers_.queue_numbers.next()}, changes, most))
     return false;
-  return bytes_used_ + 2 * (lump_.bytes() + record_.size()) + map_reserve < files_.map_bytes_max();
+  return bytes_used_ + 2 * (lump_.bytes() + record_.size()) + map_reserve < room_for_puts(files_.map_bytes_max());
 }
 
 expected<void> writer::log(operations changes) {
@@ -237,6 +316,8 @@ expected<void> writer::log(operations changes) {
     lump_age_ = clock::now();
   const auto bytes = record_.size() + changes.size() * sizeof(batch::operation);
   lump_.add(std::move(changes), bytes);
+  lump_bytes_ = lump_.bytes();
+  log_bytes_to_come_ = log_.bytes_to_come();
   return {};
 }
 
@@ -248,24 +329,37 @@ bool writer::is_checkpoint_due() const {
          (!lump_.empty() && (lump_.bytes() > how_.log_bytes_max || clock::now() >= lump_age_ + lump_age_max));
 }
 
-/// One transaction with the lump, what comes after it, some expiry and the marks; then the log begins anew.
-expected<void> writer::checkpoint(const operations& more) {
+expected<void> writer::write_down_lump() {
+  const auto written = checkpoint({}, reserve::used);
+  if (!written)
+    return written.error();
+  if (*written == outcome::no_room)
+    return full();
+  return {};
+}
+
+/// One transaction with the lump, what comes after it, some expiry and the marks; then the log begins anew. Only what
+/// comes after may find no room: the log takes nothing that LMDB can't.
+expected<writer::outcome> writer::checkpoint(const operations& more, reserve how) {
   if (!lump_.empty() || !more.empty() || running_ || numbers_.are_low()) {
     std::vector<std::span<const batch::operation>> parts{lump_.groups().begin(), lump_.groups().end()};
     parts.emplace_back(more);
     write_txn txn{files_};
     elided_ += apply(txn, seals_, parts);
     const bool expiry_done = running_ && !expire_some(txn, running_->now, running_->journal_before, expiries_per_group);
+    const auto used = txn.bytes_used();
+    if (txn.ran_out() || (how == reserve::kept && used + map_reserve > room_for_puts(files_.map_bytes_max())))
+      return outcome::no_room;
     numbers_.raise(txn, seals_);
     numbers_.set_applied(txn, seals_, sequence_);
-    const auto used = txn.bytes_used();
     pass(fail_point::checkpoint_before_commit);
-    if (auto synced = txn.commit(); !synced)
-      return synced;
+    if (const auto synced = txn.commit(); !synced)
+      return synced.error();
     pass(fail_point::checkpoint_after_commit);
     bytes_used_ = used;
     ++checkpoints_;
     lump_.clear();
+    lump_bytes_ = 0;
     log_.rewind();
     if (expiry_done)
       finish_expiry();
@@ -275,7 +369,7 @@ expected<void> writer::checkpoint(const operations& more) {
     served_ = serving_;
     settled_.notify_all();
   }
-  return {};
+  return outcome::done;
 }
 
 void writer::confirm(group batches) {

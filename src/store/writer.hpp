@@ -3,6 +3,7 @@
 //   submit() --> incoming_ --> [ take all | group <= group_bytes_max | skip what cancels out
 //                                | small: one record of the log = fdatasync, into the lump
 //                                | large: one LMDB transaction with the lump
+//                                | no room in the map: all waits but deletions, until they have made some
 //                                | completions in order ] --> again
 //   the lump --> one LMDB transaction when it is old, large or asked for
 #pragma once
@@ -72,12 +73,29 @@ private:
   bool wait_for_work();
   std::size_t next_group_size() const;
   expected<void> write_next();
-  expected<void> write(group batches);
-  operations gather(group batches);
+  enum class outcome {
+    done,    ///< on disk
+    no_room, ///< in the map; nothing was written
+  };
+  enum class reserve {
+    kept, ///< for deletions, which need pages before they free any
+    used,
+  };
+  expected<outcome> write(group batches);
+  struct gathered {
+    operations deletions; ///< that may go ahead of all others; empty while the map has much room
+    operations others;
+  };
+  gathered gather(group batches);
+  expected<outcome> put_down(operations& changes, reserve how);
   bool is_for_log(const operations& changes);
+  bool is_stuck() const noexcept { return !stuck_.empty(); }
+  void say_full(bool is_full);
+  error full() const;
   expected<void> log(operations changes);
   bool is_checkpoint_due() const;
-  expected<void> checkpoint(const operations& more = {});
+  expected<void> write_down_lump();
+  expected<outcome> checkpoint(const operations& more, reserve how);
   void confirm(group batches);
   void finish_expiry();
   void fail(const error& why);
@@ -88,7 +106,7 @@ private:
 
   mutable std::mutex mutex_;
   std::condition_variable work_;    // for the writer: any of those below changed
-  std::condition_variable settled_; // for flush() and settle(): confirmed_, expiry, served_ or failure_ changed
+  std::condition_variable settled_; // for flush(), settle(): confirmed_, expiry, served_, is_full_ or failure_ changed
   std::vector<waiting> incoming_;
   bool is_urgent_ = false; // somebody waits for one of them, or they are many
   bool is_asleep_ = false; // until it is called
@@ -107,6 +125,7 @@ private:
   write_ahead_log log_;
   std::vector<waiting> taken_;
   std::size_t taken_done_ = 0; // how many of them are written
+  operations stuck_;           // what the map has no room for, of all taken that are not written
   std::optional<expiry> running_;
   sealer seals_;
   std::string record_;          // of the log; used again for the next
@@ -123,6 +142,9 @@ private:
   std::atomic<std::uint64_t> elided_{0};
   std::atomic<std::uint64_t> waiting_bytes_{0};
   std::atomic<std::uint64_t> bytes_used_;
+  std::atomic<std::uint64_t> lump_bytes_{0};
+  std::atomic<std::uint64_t> log_bytes_to_come_;
+  std::atomic<bool> is_full_{false}; // changes under mutex_
 
   std::thread thread_; // last: starts when the rest is there
 };

@@ -9,7 +9,8 @@ namespace {
 struct embedded_store {
   store::temporary_directory directory;
   std::shared_ptr<broker::durable_log> open() const {
-    return runtime::make_store_log(store::must_open(store::small_store(directory.path() + "/store")));
+    return runtime::make_store_log(store::must_open(store::small_store(directory.path() + "/store")),
+                                   std::make_shared<broker::alarms>());
   }
 };
 

@@ -1,5 +1,5 @@
 // The disk of this test binary: its fdatasync, fsync, pwrite and writev stand before the C library's, so the store and
-// LMDB call them. They can fail, wait, be counted, and be written down for a power loss.
+// LMDB call them. They can fail, do half, wait, be counted, and be written down for a power loss.
 #pragma once
 
 #include <sys/types.h>
@@ -24,13 +24,15 @@ struct disk_event {
 struct disk_seam {
   std::atomic<int> fail_sync_with{0};
   std::atomic<int> fail_write_with{0};
+  std::atomic<int> short_writes{0}; ///< that many take half of what they are given
   std::atomic<int> syncs{0};
   std::mutex mutex;
   std::function<void()> before_sync; ///< called once, then forgotten
   std::atomic<bool> is_recording{false};
   std::vector<disk_event> events;
 
-  void mend() { fail_sync_with = fail_write_with = 0; }
+  void mend() { fail_sync_with = fail_write_with = short_writes = 0; }
+  bool is_short() { return short_writes > 0 && short_writes-- > 0; }
 };
 
 extern disk_seam the_disk;

@@ -11,7 +11,10 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <fstream>
+#include <optional>
+#include <thread>
 
 #include "store/log_record.hpp"
 #include "temporary_store.hpp"
@@ -68,6 +71,8 @@ EXPORTED int fsync(int file) { return switchboard::store::sync_with(SYS_fsync, f
 EXPORTED ssize_t pwrite(int file, const void* bytes, size_t size, off_t at) {
   if (const int cause = switchboard::store::the_disk.fail_write_with)
     return errno = cause, -1;
+  if (size > 1 && switchboard::store::the_disk.is_short())
+    size /= 2;
   const auto done = ::syscall(SYS_pwrite64, file, bytes, size, at);
   if (done > 0)
     switchboard::store::write_down(file, static_cast<std::uint64_t>(at),
@@ -79,7 +84,8 @@ EXPORTED ssize_t writev(int file, const iovec* parts, int count) {
   if (const int cause = switchboard::store::the_disk.fail_write_with)
     return errno = cause, -1;
   const auto at = ::lseek(file, 0, SEEK_CUR);
-  const auto done = ::syscall(SYS_writev, file, parts, count);
+  const int most = count > 1 && switchboard::store::the_disk.is_short() ? count / 2 : count;
+  const auto done = ::syscall(SYS_writev, file, parts, most);
   if (done > 0 && at >= 0 && switchboard::store::the_disk.is_recording) {
     std::string all;
     for (int i = 0; i < count; ++i)
@@ -209,6 +215,45 @@ TEST_F(disk, a_full_disk_also_stops_a_group_that_is_too_large_for_the_log) {
   EXPECT_THAT(bodies(*store, 1), ElementsAre("before"));
 }
 
+TEST_F(disk, what_a_short_write_left_of_the_log_is_written_too) {
+  temporary_store store{how_};
+  bool confirmed = false;
+  the_disk.short_writes = 3;
+  store->submit(one_message(1, std::string(100'000, 'x')), [&] { confirmed = true; });
+  ASSERT_TRUE(store->flush());
+  EXPECT_TRUE(confirmed);
+  EXPECT_LE(the_disk.short_writes, 1) << "the file's growth and the record";
+  mend();
+  store.reopen();
+  EXPECT_THAT(bodies(*store, 1), ElementsAre(std::string(100'000, 'x')));
+}
+
+TEST_F(disk, a_short_write_of_lmdb_confirms_nothing_ever_again) {
+  temporary_store store{how_};
+  bool confirmed = false;
+  store->submit(one_message(1, "before"));
+  ASSERT_THAT(bodies_of_flushed(*store), ElementsAre("before"));
+  the_disk.short_writes = 1;
+  store->submit(one_message(2, std::string(5'000'000, 'x')), [&] { confirmed = true; });
+  expect_failed(store, "data.mdb: Input/output error");
+  EXPECT_FALSE(confirmed);
+  store.reopen();
+  EXPECT_THAT(bodies(*store, 1), ElementsAre("before"));
+}
+
+TEST_F(disk, a_sync_that_fails_in_lmdb_confirms_nothing_ever_again) {
+  temporary_store store{how_};
+  bool confirmed = false;
+  store->submit(one_message(1, "before"));
+  ASSERT_THAT(bodies_of_flushed(*store), ElementsAre("before"));
+  the_disk.fail_sync_with = EIO;
+  store->submit(one_message(2, std::string(5'000'000, 'x')), [&] { confirmed = true; });
+  expect_failed(store, "data.mdb: Input/output error");
+  EXPECT_FALSE(confirmed);
+  store.reopen();
+  EXPECT_THAT(bodies(*store, 1), ElementsAre("before"));
+}
+
 TEST_F(disk, what_was_logged_before_a_failure_is_there_after_the_restart) {
   temporary_store store{how_};
   batch what;
@@ -287,22 +332,113 @@ TEST_F(disk, a_confirm_costs_one_sync) {
   EXPECT_LE(the_disk.syncs - before, 20 + 10) << "a slow machine may add some: company_wait, lump_age_max";
 }
 
-TEST_F(disk, a_full_map_says_which_limit_and_keeps_what_was_confirmed) {
-  how_.map_bytes_max = 2u << 20;
-  temporary_store store{how_};
-  int confirmed = 0;
-  for (position at = 1; at < 100; ++at)
-    store->submit(one_message(at, std::string(100'000, 'x')), [&] { ++confirmed; }), store->flush();
-  const auto flushed = store->flush();
+/// A store with so small a map that a hundred messages fill it; they are put one after the other until one has no room.
+class full_map : public disk {
+protected:
+  full_map() {
+    how_.map_bytes_max = 2u << 20;
+    store_.emplace(how_);
+    while (confirmed_ == last_ && last_ < 100) {
+      put(std::string(100'000, 'x'));
+      static_cast<void>((*store_)->flush());
+    }
+  }
+  void put(std::string_view body) {
+    (*store_)->submit(one_message(++last_, body), [this] { ++confirmed_; });
+  }
+  void take(position first, position last) {
+    batch made;
+    for (auto at = first; at <= last; ++at)
+      made.delete_message(1, at);
+    (*store_)->submit(std::move(made));
+  }
+  void wait_until_not_full() {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+    while ((*store_)->stats().is_full && std::chrono::steady_clock::now() < until)
+      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    ASSERT_TRUE((*store_)->flush());
+  }
+
+  std::optional<temporary_store> store_;
+  std::atomic<position> confirmed_{0};
+  position last_ = 0;
+};
+
+TEST_F(full_map, holds_puts_back_and_says_so) {
+  EXPECT_TRUE((*store_)->stats().is_full);
+  EXPECT_GT(confirmed_, 5u);
+  EXPECT_EQ(confirmed_, last_ - 1);
+  const auto flushed = (*store_)->flush();
   ASSERT_FALSE(flushed);
   EXPECT_EQ(flushed.error().code, errc::io_failed);
   EXPECT_THAT(flushed.error().what, HasSubstr("store full: map_bytes_max 2097152"));
-  EXPECT_THAT(flushed.error().what, HasSubstr(store.path()));
-  const auto stored = bodies(*store, 1).size();
-  store.close();
-  EXPECT_EQ(failures_.size(), 1u);
-  EXPECT_GT(confirmed, 5);
-  EXPECT_EQ(stored, static_cast<std::size_t>(confirmed));
+  EXPECT_THAT(flushed.error().what, HasSubstr(store_->path()));
+  EXPECT_EQ(bodies(**store_, 1).size(), confirmed_) << "reads go on";
+  store_->close();
+  EXPECT_THAT(failures_, IsEmpty()) << "it waits; that is no failure";
+  const auto confirmed = confirmed_.load();
+  store_->reopen();
+  EXPECT_EQ(bodies(**store_, 1).size(), confirmed);
+}
+
+TEST_F(full_map, confirms_in_order_once_deletions_have_made_room) {
+  put("behind it");
+  put("and another one");
+  EXPECT_EQ(confirmed_, last_ - 3);
+  take(1, 5);
+  wait_until_not_full();
+  EXPECT_EQ(confirmed_, last_);
+  const auto left = bodies(**store_, 1);
+  ASSERT_EQ(left.size(), last_ - 5);
+  EXPECT_THAT((std::vector<std::string>{left.end() - 2, left.end()}), ElementsAre("behind it", "and another one"));
+  EXPECT_THAT(failures_, IsEmpty());
+}
+
+TEST_F(full_map, forgets_what_was_put_and_taken_while_it_waited) {
+  put("held, and taken by a consumer");
+  take(last_ - 1, last_); // what is stuck, and that
+  wait_until_not_full();
+  EXPECT_EQ(confirmed_, last_);
+  EXPECT_EQ(bodies(**store_, 1).size(), last_ - 2);
+}
+
+TEST_F(full_map, lets_a_purge_go_ahead_and_takes_what_waits_along) {
+  batch purge;
+  purge.delete_queue_messages(1);
+  (*store_)->submit(std::move(purge));
+  put("after the purge");
+  wait_until_not_full();
+  EXPECT_EQ(confirmed_, last_);
+  EXPECT_THAT(bodies(**store_, 1), ElementsAre("after the purge"));
+}
+
+TEST_F(full_map, keeps_a_move_whole) {
+  batch move; // a dead letter: from one queue to another, and it must not be in neither
+  move.delete_message(1, 1);
+  move.put_message(2, ++last_, text_message(std::string(100'000, 'x')));
+  std::atomic<bool> moved{false};
+  (*store_)->submit(std::move(move), [&] { moved = true; });
+  std::this_thread::sleep_for(std::chrono::milliseconds{200}); // several tries
+  EXPECT_EQ(bodies(**store_, 1).size() + bodies(**store_, 2).size(), confirmed_) << "both changes, or none";
+  take(2, 4);
+  wait_until_not_full();
+  EXPECT_TRUE(moved);
+  EXPECT_EQ(bodies(**store_, 2).size(), 1u);
+}
+
+TEST_F(full_map, is_filled_and_drained_again_and_again) {
+  for (int round = 0; round < 20; ++round) {
+    ASSERT_TRUE((*store_)->stats().is_full) << round;
+    take(1, last_);
+    wait_until_not_full();
+    ASSERT_EQ(confirmed_, last_);
+    ASSERT_THAT(bodies(**store_, 1), IsEmpty());
+    while (confirmed_ == last_) {
+      put(std::string(50'000 + 1'000 * static_cast<std::size_t>(round), 'x'));
+      static_cast<void>((*store_)->flush());
+    }
+  }
+  EXPECT_THAT(failures_, IsEmpty());
 }
 
 TEST_F(disk, expiry_after_a_failure_blocks_nobody) {

@@ -171,6 +171,7 @@ connection_start_ok good_login() {
     field_table inner;
     inner.set("authentication_failure_close", true);
     inner.set("consumer_cancel_notify", true);
+    inner.set("connection.blocked", true);
     field_table outer;
     outer.set("capabilities", std::move(inner));
     std::string bytes;
@@ -778,6 +779,185 @@ TEST_F(sessions, keep_unacknowledged_gets_whatever_the_get_before_was_like) {
   client.expect<channel_open_ok>(1);
   client.send_method(1, basic_get{0, "q", true});
   EXPECT_TRUE(client.expect<basic_get_ok>(1)) << "the second one comes back";
+}
+
+// -- alarms ---------------------------------------------------------------------------------------------------------
+
+/// As the node's monitor does it.
+class alarmed_sessions : public sessions {
+protected:
+  void raise(broker::alarm which) { set(which, true); }
+  void clear(broker::alarm which) { set(which, false); }
+  /// One that has a queue "q" and the confirm mode on channel 1.
+  raw_client publisher() {
+    auto client = channel();
+    client.send_method(1, a_queue("q"));
+    client.expect<queue_declare_ok>(1);
+    client.send_method(1, confirm_select{});
+    client.expect<confirm_select_ok>(1);
+    return client;
+  }
+  static void expect_blocked(raw_client& client, std::string_view reason) {
+    ASSERT_TRUE(client.expect<connection_blocked>(0));
+    connection_blocked said;
+    ASSERT_TRUE(decode_as(client.last.payload, said));
+    EXPECT_EQ(said.reason, reason);
+  }
+
+private:
+  void set(broker::alarm which, bool on) {
+    context->alarms->set(which, on);
+    context->connections.tell_alarms_changed();
+  }
+};
+
+TEST_F(alarmed_sessions, tell_who_publishes_by_each_alarm_and_take_it_when_all_are_over) {
+  using broker::alarm;
+  const std::pair<alarm, std::string_view> rows[] = {
+      {alarm::memory, "low on memory"}, {alarm::disk, "low on disk"}, {alarm::store, "low on disk"}};
+  auto client = publisher();
+  for (const auto& [which, reason] : rows) {
+    raise(which);
+    client.send(publish_bytes("q", "waits"));
+    expect_blocked(client, reason);
+    clear(which);
+    ASSERT_TRUE(client.expect<connection_unblocked>(0)) << reason;
+    ASSERT_TRUE(client.expect<basic_ack>(1));
+  }
+}
+
+TEST_F(alarmed_sessions, say_both_reasons_and_are_unblocked_only_when_no_alarm_is_left) {
+  auto client = publisher();
+  auto other = channel();
+  raise(broker::alarm::memory);
+  raise(broker::alarm::disk);
+  client.send(publish_bytes("q", "1"));
+  expect_blocked(client, "low on disk & memory");
+  clear(broker::alarm::memory);
+  other.send_method(1, queue_declare{0, "q", true}); // behind the notice, on another connection
+  ASSERT_TRUE(other.expect<queue_declare_ok>(1));
+  queue_declare_ok found;
+  ASSERT_TRUE(decode_as(other.last.payload, found));
+  EXPECT_EQ(found.message_count, 0u);
+  clear(broker::alarm::disk);
+  ASSERT_TRUE(client.expect<connection_unblocked>(0));
+  ASSERT_TRUE(client.expect<basic_ack>(1));
+}
+
+TEST_F(alarmed_sessions, serve_all_but_publishes_and_tell_nobody_else) {
+  auto client = publisher();
+  client.send(publish_bytes("q", "1") + publish_bytes("q", "2"));
+  ASSERT_TRUE(client.expect<basic_ack>(1));
+  if (auto more = client.last; !more.payload.empty()) {
+    basic_ack last;
+    decode_as(more.payload, last);
+    if (last.delivery_tag < 2)
+      client.expect<basic_ack>(1);
+  }
+  raise(broker::alarm::disk);
+  auto taker = channel();
+  taker.send_method(1, basic_consume{0, "q", "tag"});
+  ASSERT_TRUE(taker.expect<basic_consume_ok>(1));
+  ASSERT_TRUE(taker.expect<basic_deliver>(1));
+  ASSERT_TRUE(taker.expect<basic_deliver>(1));
+  taker.send_method(1, basic_ack{2, true});
+  taker.send_method(1, a_queue("another", /*durable*/ true));
+  ASSERT_TRUE(taker.expect<queue_declare_ok>(1));
+  client.send_method(1, basic_get{0, "q", true}); // it has published, and does not now
+  ASSERT_TRUE(client.expect<basic_get_empty>(1));
+  clear(broker::alarm::disk);
+  client.send_method(0, goodbye());
+  ASSERT_TRUE(client.expect<connection_close_ok>(0)) << "neither blocked nor unblocked was said";
+}
+
+TEST_F(alarmed_sessions, keep_what_stands_behind_a_publish_in_order_and_take_no_more) {
+  auto client = publisher();
+  raise(broker::alarm::memory);
+  client.send(publish_bytes("q", "1"));
+  client.send_method(1, basic_qos{}); // behind it
+  expect_blocked(client, "low on memory");
+  clear(broker::alarm::memory);
+  ASSERT_TRUE(client.expect<connection_unblocked>(0));
+  // The ack may come before or after: a confirm waits for its queue.
+  const auto first = client.read_method(), second = client.read_method();
+  ASSERT_TRUE(first && second);
+  EXPECT_THAT((std::vector{first->id(), second->id()}), testing::UnorderedElementsAre(basic_qos_ok::id, basic_ack::id));
+}
+
+TEST_F(alarmed_sessions, let_a_message_that_has_begun_come_to_its_end) {
+  auto client = publisher();
+  client.send_method(2, channel_open{});
+  client.expect<channel_open_ok>(2);
+  const auto bytes = publish_bytes("q", "body");
+  const auto method = parse_frame(bytes, 131072).size;
+  client.send(bytes.substr(0, method));
+  client.send_method(2, basic_qos{}); // answered: the method was taken
+  ASSERT_TRUE(client.expect<basic_qos_ok>(2));
+  raise(broker::alarm::memory);
+  client.send(bytes.substr(method));
+  ASSERT_TRUE(client.expect<basic_ack>(1));
+  clear(broker::alarm::memory);
+}
+
+TEST_F(alarmed_sessions, hold_back_clients_that_can_not_be_told) {
+  raw_client client{bridge->port()};
+  client.send(protocol_header);
+  client.expect<connection_start>(0);
+  auto login = good_login();
+  login.client_properties = {};
+  client.send_method(0, login);
+  client.expect<connection_tune>(0);
+  client.send_method(0, connection_tune_ok{2047, 131072, 0});
+  client.send_method(0, connection_open{"/"});
+  client.expect<connection_open_ok>(0);
+  client.send_method(1, channel_open{});
+  client.expect<channel_open_ok>(1);
+  client.send_method(1, a_queue("q"));
+  client.expect<queue_declare_ok>(1);
+  raise(broker::alarm::disk);
+  client.send(publish_bytes("q", "waits"));
+  client.send_method(1, queue_declare{0, "q", true});
+  auto other = channel();
+  for (int round = 0; round < 20; ++round) { // time enough to be wrong
+    other.send_method(1, queue_declare{0, "q", true});
+    ASSERT_TRUE(other.expect<queue_declare_ok>(1));
+    queue_declare_ok found;
+    ASSERT_TRUE(decode_as(other.last.payload, found));
+    ASSERT_EQ(found.message_count, 0u);
+  }
+  clear(broker::alarm::disk);
+  ASSERT_TRUE(client.expect<queue_declare_ok>(1)) << "nothing was said before";
+}
+
+TEST_F(alarmed_sessions, say_goodbye_to_who_is_blocked_when_the_node_stops) {
+  auto client = publisher();
+  raise(broker::alarm::disk);
+  client.send(publish_bytes("q", "waits"));
+  expect_blocked(client, "low on disk");
+  std::thread stopping{[&] { bridge->stop(10s); }};
+  EXPECT_EQ(client.close_code(), 320);
+  client.send_method(0, connection_close_ok{});
+  EXPECT_TRUE(client.ends());
+  stopping.join();
+}
+
+TEST_F(alarmed_sessions, do_not_count_heartbeats_of_who_is_blocked) {
+  raw_client client{bridge->port()};
+  client.send(protocol_header);
+  client.expect<connection_start>(0);
+  client.send_method(0, good_login());
+  client.expect<connection_tune>(0);
+  client.send_method(0, connection_tune_ok{2047, 131072, 1}); // a second: silence of more than two ends it
+  client.send_method(0, connection_open{"/"});
+  client.expect<connection_open_ok>(0);
+  client.send_method(1, channel_open{});
+  client.expect<channel_open_ok>(1);
+  raise(broker::alarm::memory);
+  client.send(publish_bytes("q", "waits"));
+  expect_blocked(client, "low on memory");
+  std::this_thread::sleep_for(3500ms); // six looks; four in vain would end it
+  clear(broker::alarm::memory);
+  EXPECT_TRUE(client.expect<connection_unblocked>(0));
 }
 
 class narrow_sessions : public sessions {

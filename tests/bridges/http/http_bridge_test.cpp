@@ -452,6 +452,37 @@ TEST_F(http_bridge_test, a_node_that_drains_answers_503_with_a_hint) {
   EXPECT_THAT(got.head, HasSubstr("retry-after: 1"));
 }
 
+TEST_F(http_bridge_test, while_an_alarm_is_raised_only_reads_are_served) {
+  serve("call", mirror);
+  open();
+  client one{bridge->port()};
+  for (const auto which : broker::all_alarms) {
+    node.context.alarms->set(which, true);
+    for (const auto* method : {"POST", "PUT", "DELETE"}) {
+      const auto refused = one.ask(method, "/v1/calls", "{}");
+      EXPECT_EQ(refused.status, 503) << method;
+      EXPECT_THAT(refused.head, HasSubstr("retry-after: 1")) << method;
+      EXPECT_EQ(json::parse(refused.body)["error"]["reason"], broker::name(which)) << refused.body;
+    }
+    EXPECT_EQ(one.ask("GET", "/v1/calls").status, 200);
+    node.context.alarms->set(which, false);
+    EXPECT_EQ(one.ask("POST", "/v1/calls", "{}").status, 200);
+  }
+}
+
+TEST_F(http_bridge_test, readyz_names_the_alarms) {
+  open_admin();
+  client one{bridge->port()};
+  node.context.alarms->set(broker::alarm::disk, true);
+  node.context.alarms->set(broker::alarm::memory, true);
+  const auto refused = one.ask("GET", "/readyz");
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(json::parse(refused.body)["reason"], "alarm: memory, disk");
+  node.context.alarms->set(broker::alarm::disk, false);
+  node.context.alarms->set(broker::alarm::memory, false);
+  EXPECT_EQ(one.ask("GET", "/readyz").status, 200);
+}
+
 TEST_F(http_bridge_test, admin_shows_metrics_health_and_actors) {
   open_admin([] { return std::optional<std::string>{}; });
   client one{bridge->port()};
