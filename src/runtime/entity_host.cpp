@@ -213,6 +213,9 @@ private:
   void submit(entity_work_ptr work, outcome_commit made) {
     pending_.push_back({std::move(work), std::move(made.leaving)});
     pass(fail_point::entity_before_commit);
+    // An answer that changes nothing, and tells of nothing that isn't durable, need not wait for the syncs of others.
+    if (made.batch.empty() && pending_.size() == 1 && exists_)
+      return on_committed();
     hosts_.store().submit(std::move(made.batch), [self = caf::actor_cast<caf::actor>(this)] {
       caf::anon_send<caf::message_priority::high>(self, committed{});
     });

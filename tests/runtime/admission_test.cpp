@@ -29,9 +29,9 @@ TEST(admission, admits_everything_while_there_is_no_crowd) {
 
 TEST(admission, refuses_what_could_not_be_done_in_time) {
   auto it = busy_service(10ms); // a hundred take a second
-  EXPECT_TRUE(it.admits(crowd, 1600ms, morning + 1s));
-  EXPECT_FALSE(it.admits(crowd, 1400ms, morning + 1s));
-  EXPECT_TRUE(it.admits(crowd / 2, 1400ms, morning + 1s));
+  EXPECT_TRUE(it.admits(crowd, 2100ms, morning + 1s));
+  EXPECT_FALSE(it.admits(crowd, 1900ms, morning + 1s));
+  EXPECT_TRUE(it.admits(crowd / 2, 1900ms, morning + 1s));
 }
 
 TEST(admission, knows_nothing_at_first_and_admits) {
@@ -53,8 +53,8 @@ TEST(admission, forgets_when_the_crowd_is_gone) {
 TEST(admission, a_clock_that_goes_back_does_no_harm) {
   auto it = busy_service(10ms);
   it.done(morning - 1h);
-  EXPECT_TRUE(it.admits(crowd, 1600ms, morning - 1h));
-  EXPECT_FALSE(it.admits(crowd, 1400ms, morning - 1h));
+  EXPECT_TRUE(it.admits(crowd, 2100ms, morning - 1h));
+  EXPECT_FALSE(it.admits(crowd, 1900ms, morning - 1h));
 }
 
 struct flood_case {
