@@ -20,7 +20,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 from conftest import Node, until  # noqa: E402
 
-from load import Consumer, Publisher, drained  # noqa: E402
+from alarm_load import Consumer, Publisher, drained  # noqa: E402
 
 MIB = 1 << 20
 UNBLOCKED_S_MAX = 2.0

@@ -13,7 +13,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 from conftest import Node, own_mib, until  # noqa: E402
 
-from load import Consumer, Publisher  # noqa: E402
+from alarm_load import Consumer, Publisher  # noqa: E402
 
 MIB = 1 << 20
 SHARE_MAX = 1.2

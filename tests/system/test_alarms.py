@@ -17,7 +17,7 @@ from conftest import ROOT, SANITIZED, until
 sys.path.insert(0, str(ROOT / "tests/faults"))
 import disk_full  # noqa: E402
 import memory_alarm  # noqa: E402
-from load import Consumer, Publisher, drained  # noqa: E402
+from alarm_load import Consumer, Publisher, drained  # noqa: E402
 
 CYCLES = int(os.environ.get("SWITCHBOARD_DISK_CYCLES", "3"))
 MEMORY_S = float(os.environ.get("SWITCHBOARD_MEMORY_S", "5"))
