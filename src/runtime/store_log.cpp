@@ -82,7 +82,7 @@ public:
 
   bool is_scarce() const override {
     const auto now = store_->stats();
-    return now.map_bytes_used > broker::store_scarce_mark(now.map_bytes_max) ||
+    return now.map_bytes_used + now.lump_bytes + now.waiting_bytes > broker::store_scarce_mark(now.map_bytes_max) ||
            alarms_->known().has(broker::alarm::disk);
   }
 

@@ -17,6 +17,10 @@ namespace {
 constexpr unsigned readers_max = 512; ///< read transactions at the same time; a read takes microseconds
 constexpr std::size_t touched_bytes_max = 32u << 20;
 
+/// What LMDB may take beyond what the store may hold: a page that is freed can be used again only two transactions
+/// later, and not for a long value unless its neighbours are free too. So also who only deletes finds pages.
+constexpr std::uint64_t map_slack(std::uint64_t map_bytes_max) { return map_bytes_max / 8 + (64u << 20); }
+
 MDB_val to_val(std::string_view bytes) noexcept { return {bytes.size(), const_cast<char*>(bytes.data())}; }
 
 std::string_view to_view(const MDB_val& val) noexcept { return {static_cast<const char*>(val.mv_data), val.mv_size}; }
@@ -231,7 +235,7 @@ int lmdb_files::start(std::uint64_t map_bytes_max, bool sync) {
   map_bytes_max_ = (map_bytes_max + page - 1) / page * page;
   if (const int code = mdb_env_create(&env_))
     return code;
-  if (const int code = mdb_env_set_mapsize(env_, map_bytes_max_))
+  if (const int code = mdb_env_set_mapsize(env_, map_bytes_max_ + map_slack(map_bytes_max_)))
     return code;
   if (const int code = mdb_env_set_maxdbs(env_, table_count))
     return code;

@@ -149,11 +149,13 @@ using operations = std::vector<batch::operation>;
 using completion = std::function<void()>;
 
 struct options {
-  std::string directory;                                 ///< created if missing
-  std::uint64_t map_bytes_max = std::uint64_t{16} << 30; ///< LMDB map: upper bound of the file; reserved, not allocated
-  std::uint64_t log_bytes_max = 16u << 20;               ///< the log's file; what waits in memory for LMDB, too
-  std::size_t group_bytes_max = 8u << 20;                ///< one group's share of the waiting batches
-  bool sync = true;                                      ///< false only in tests: no fsync, no durability
+  std::string directory; ///< created if missing
+  /// Most the LMDB map holds; reserved, not allocated. Its file may get larger by an eighth and 64 MiB: freed pages are
+  /// used again only later.
+  std::uint64_t map_bytes_max = std::uint64_t{16} << 30;
+  std::uint64_t log_bytes_max = 16u << 20; ///< the log's file; what waits in memory for LMDB, too
+  std::size_t group_bytes_max = 8u << 20;  ///< one group's share of the waiting batches
+  bool sync = true;                        ///< false only in tests: no fsync, no durability
   /// EIO, ENOSPC, corrupt page: the store stops confirming for good. Runs once on the writer thread.
   std::function<void(const error&)> on_failure;
   /// open() found groups of the log that were confirmed once and cannot be read any more; the others are in place.

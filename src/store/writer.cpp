@@ -33,9 +33,6 @@ constexpr std::uint64_t map_reserve = 512u << 10;
 /// While the map has no room, how often what waits is tried again: with what was deleted and taken meanwhile.
 constexpr auto full_recheck = 50ms;
 
-/// What puts may fill of the map. The rest is for deletions.
-constexpr std::uint64_t room_for_puts(std::uint64_t map_bytes_max) { return map_bytes_max - map_bytes_max / 16; }
-
 /// From here on deletions go by themselves: the map may soon have no room for what stands in one group with them.
 constexpr std::uint64_t nearly_full(std::uint64_t map_bytes_max) { return map_bytes_max / 4 * 3; }
 
@@ -271,7 +268,7 @@ writer::gathered writer::gather(group batches) {
   return left;
 }
 
-/// Takes the changes if it writes them. Deletions find room in the reserve, or it is over.
+/// Takes the changes if it writes them. Deletions find pages in LMDB's slack, or it is over.
 expected<writer::outcome> writer::put_down(operations& changes, reserve how) {
   if (is_for_log(changes)) {
     if (const auto written = log(std::move(changes)); !written)
@@ -305,7 +302,7 @@ bool writer::is_for_log(const operations& changes) {
   if (!encode_group(record_, numbers_.log_seed(),
                     {sequence_ + 1, numbers_.positions.next(), numbers_.queue_numbers.next()}, changes, most))
     return false;
-  return bytes_used_ + 2 * (lump_.bytes() + record_.size()) + map_reserve < room_for_puts(files_.map_bytes_max());
+  return bytes_used_ + 2 * (lump_.bytes() + record_.size()) + map_reserve < files_.map_bytes_max();
 }
 
 expected<void> writer::log(operations changes) {
@@ -348,7 +345,7 @@ expected<writer::outcome> writer::checkpoint(const operations& more, reserve how
     elided_ += apply(txn, seals_, parts);
     const bool expiry_done = running_ && !expire_some(txn, running_->now, running_->journal_before, expiries_per_group);
     const auto used = txn.bytes_used();
-    if (txn.ran_out() || (how == reserve::kept && used + map_reserve > room_for_puts(files_.map_bytes_max())))
+    if (txn.ran_out() || (how == reserve::kept && used > files_.map_bytes_max()))
       return outcome::no_room;
     numbers_.raise(txn, seals_);
     numbers_.set_applied(txn, seals_, sequence_);

@@ -78,7 +78,7 @@ private:
     no_room, ///< in the map; nothing was written
   };
   enum class reserve {
-    kept, ///< for deletions, which need pages before they free any
+    kept, ///< LMDB's slack is for deletions, which need pages before they free any
     used,
   };
   expected<outcome> write(group batches);

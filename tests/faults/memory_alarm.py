@@ -29,7 +29,7 @@ def resident_bytes(node):
 def run(seconds, watermark_mib=512, publishers=10, size=16 << 10):
     with tempfile.TemporaryDirectory(prefix="switchboard-memory-") as folder:
         node = Node(pathlib.Path(folder, "data"), [f"broker.memory_bytes_max={watermark_mib}MiB",
-                                                   "store.map_bytes_max=64MiB", "node.plugins=call"]).start()
+                                                   "store.map_bytes_max=256MiB", "node.plugins=call"]).start()
         try:
             return measure(node, seconds, watermark_mib, publishers, size)
         finally:

@@ -86,7 +86,7 @@ def test_memory_stays_at_its_watermark_and_publishers_go_on_when_consumers_have_
 
 @pytest.fixture
 def short_of_disk(new_node):
-    return new_node("store.disk_free_min=1024TiB").start()
+    return new_node("store.disk_free_min=60TiB").start()
 
 
 def watched(node):
@@ -126,8 +126,8 @@ def test_pages_metrics_and_log_name_the_alarm(short_of_disk):
     assert re.search(r"^switchboard_disk_free_bytes [1-9]", page, re.M)
     login = {"Authorization": "Basic Z3Vlc3Q6Z3Vlc3Q="}
     _, (me,) = node.request("GET", "/api/nodes", port=node.admin, headers=login)
-    assert (me["mem_alarm"], me["disk_free_alarm"], me["disk_free_limit"]) == (False, True, 1 << 50)
-    assert 0 < me["disk_free"] < 1 << 50
+    assert (me["mem_alarm"], me["disk_free_alarm"], me["disk_free_limit"]) == (False, True, 60 << 40)
+    assert 0 < me["disk_free"] < 60 << 40
     for path in ("alarms", "local-alarms"):
         status, body = node.request("GET", f"/api/health/checks/{path}", port=node.admin, headers=login)
         assert (status, body["status"], body["alarms"]) == (503, "failed", [{"node": "standalone", "resource": "disk space"}])
