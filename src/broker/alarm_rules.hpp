@@ -71,9 +71,11 @@ headroom store_headroom(std::uint64_t used, std::uint64_t most, bool is_full);
 
 /// From four fifths of the map on nobody publishes.
 constexpr std::uint64_t store_mark(std::uint64_t most) { return most / 5 * 4; }
-/// From here on nothing is written that needn't be durable: what fills the store would stop the publishers, what fills
-/// memory does so later.
-constexpr std::uint64_t store_scarce_mark(std::uint64_t most) { return most / 4 * 3; }
+/// What may be written that needn't be durable, up to three quarters of the map; half of it, since pages aren't filled.
+constexpr std::uint64_t room_for_pages(std::uint64_t used, std::uint64_t most) {
+  const auto mark = most / 4 * 3;
+  return used < mark ? (mark - used) / 2 : 0;
+}
 
 /// Whether the alarm is to be raised, given whether it was.
 bool is_short(bool was, headroom now);

@@ -46,8 +46,8 @@ public:
   /// read, which the log then reports. After an error nothing is said of those not visited.
   virtual expected<void> fetch_messages(queue_number queue, std::span<const position> wanted,
                                         const std::function<void(position, message_ptr)>&) = 0;
-  /// So little room is left that only what must be durable should be written.
-  virtual bool is_scarce() const { return false; }
+  /// Bytes that may be written now of what needn't be durable; 0 near a full log or disk.
+  virtual std::uint64_t room_for_pages() const { return ~std::uint64_t{0}; }
 };
 
 } // namespace switchboard::broker

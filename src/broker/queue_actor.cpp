@@ -528,11 +528,14 @@ private:
 
   void page_out() {
     // Near a full log the bound of all memory has to do.
-    if (paging_out_ || !queue_.deep(bytes_max()) || setup_.log->is_scarce())
+    const auto room = setup_.log->room_for_pages();
+    if (paging_out_ || !queue_.deep(bytes_max()) || room == 0)
       return;
+    const auto here = queue_.resident_bytes();
+    const auto kept = std::max<std::uint64_t>(bytes_kept(), here - std::min(here, room));
     paging_out_ = true;
     auto changes = setup_.log->begin();
-    queue_.spill(bytes_kept(), [&](const message_ptr& what) {
+    queue_.spill(kept, [&](const message_ptr& what) {
       if (!std::exchange(spilled_, true))
         changes->put_message(page_list, setup_.number, make_message("", "", {}, "", false));
       const auto at = setup_.log->take_positions(1);

@@ -80,10 +80,12 @@ public:
     });
   }
 
-  bool is_scarce() const override {
+  std::uint64_t room_for_pages() const override {
+    if (alarms_->known().has(broker::alarm::disk))
+      return 0;
     const auto now = store_->stats();
-    return now.map_bytes_used + now.lump_bytes + now.waiting_bytes > broker::store_scarce_mark(now.map_bytes_max) ||
-           alarms_->known().has(broker::alarm::disk);
+    const auto used = now.map_bytes_used + now.lump_bytes + now.waiting_bytes;
+    return broker::room_for_pages(used, now.map_bytes_max);
   }
 
 private:

@@ -89,6 +89,13 @@ TEST(alarm_rules, the_store_is_short_from_four_fifths_on_or_when_something_waits
   EXPECT_TRUE(is_short(false, store_headroom(0, 1600, true)));
 }
 
+TEST(alarm_rules, what_need_not_be_durable_leaves_a_quarter_of_the_store_alone) {
+  EXPECT_EQ(room_for_pages(0, 1600), 600u);
+  EXPECT_EQ(room_for_pages(1000, 1600), 100u);
+  EXPECT_EQ(room_for_pages(1200, 1600), 0u);
+  EXPECT_EQ(room_for_pages(2000, 1600), 0u);
+}
+
 TEST(alarm_rules, figures_too_large_for_a_sign_are_as_good_as_endless) {
   const auto endless = ~std::uint64_t{0};
   EXPECT_FALSE(is_short(false, memory_headroom(gib, endless)));

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Ten publishers and no consumer: the node's memory stays at its watermark, and they go on when consumers have drained
-the queue (goal G7). Messages are transient and the store is small, so that they stay in memory. One JSON line of figures;
-exit 1 if a promise was broken."""
+"""Ten publishers and nobody who acknowledges: the node's memory stays at its watermark, and they go on when what fills it
+is acknowledged (goal G7). A consumer holds all it gets: what merely waits goes to disk, what is out stays in memory.
+One JSON line of figures; exit 1 if a promise was broken."""
 
 import argparse
 import json
