@@ -101,11 +101,11 @@ class Publisher(threading.Thread):
 
 
 class Consumer(threading.Thread):
-    """Takes and acknowledges what a queue has until close()."""
+    """Takes what a queue has until close(): acknowledges it, or holds it until release()."""
 
-    def __init__(self, node, queue, prefetch=200):
+    def __init__(self, node, queue, prefetch=200, holds=False):
         super().__init__(daemon=True)
-        self.queue, self.prefetch = queue, prefetch
+        self.queue, self.prefetch, self.holds = queue, 0 if holds else prefetch, holds
         self.parameters = pika.ConnectionParameters("127.0.0.1", node.amqp, heartbeat=0, socket_timeout=20)
         self.taken = set()
         self.count = 0
@@ -117,16 +117,24 @@ class Consumer(threading.Thread):
             with pika.BlockingConnection(self.parameters) as connection:
                 channel = connection.channel()
                 channel.basic_qos(prefetch_count=self.prefetch)
+                held = 0
                 for method, _, body in channel.consume(self.queue, inactivity_timeout=0.05):
                     if method:
                         self.taken.add(read_body(body))
                         self.count += 1
-                        channel.basic_ack(method.delivery_tag)
+                        held = method.delivery_tag
+                    if held and not self.holds:
+                        channel.basic_ack(held, multiple=True)
+                        held = 0
                     if self._closing:
                         channel.cancel()
                         return
         except Exception as problem:  # the node may be made to die
             self.error = repr(problem)
+
+    def release(self):
+        """What it holds, and from now on everything at once."""
+        self.holds = False
 
     def close(self):
         self._closing = True

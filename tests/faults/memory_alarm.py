@@ -15,21 +15,14 @@ from conftest import Node, own_mib, until  # noqa: E402
 
 from alarm_load import Consumer, Publisher  # noqa: E402
 
-MIB = 1 << 20
 SHARE_MAX = 1.2
 UNBLOCKED_S_MAX = 2.0
-
-
-def resident_bytes(node):
-    _, page = node.request("GET", "/metrics", port=node.admin)
-    return float(next(line.split()[1] for line in page.splitlines()
-                      if line.startswith("switchboard_messages_resident_bytes ")))
 
 
 def run(seconds, watermark_mib=512, publishers=10, size=16 << 10):
     with tempfile.TemporaryDirectory(prefix="switchboard-memory-") as folder:
         node = Node(pathlib.Path(folder, "data"), [f"broker.memory_bytes_max={watermark_mib}MiB",
-                                                   "store.map_bytes_max=256MiB", "node.plugins=call"]).start()
+                                                   "node.plugins=call"]).start()
         try:
             return measure(node, seconds, watermark_mib, publishers, size)
         finally:
@@ -40,31 +33,32 @@ def measure(node, seconds, watermark_mib, publishers, size):
     with node.pika() as connection:
         connection.channel().queue_declare("pile")
     base = own_mib(node.pid)
-    load = [Publisher(node, number, "pile", size, persistent=False, window=1000) for number in range(publishers)]
+    holder = Consumer(node, "pile", holds=True)
+    holder.start()
+    load = [Publisher(node, number, "pile", size, persistent=False, window=100) for number in range(publishers)]
     for one in load:
         one.start()
 
     def errors():
-        for one in load:
+        for one in (*load, holder):
             assert not one.error, one.error
 
-    until("all publishers are blocked", lambda: errors() or all(one.blocked.is_set() for one in load), 120)
+    until("all publishers are blocked", lambda: errors() or all(one.blocked.is_set() for one in load), 300)
     samples, end = [], time.monotonic() + seconds
     while time.monotonic() < end:
         errors()
         samples.append(own_mib(node.pid))
         time.sleep(0.25)  # the sampling interval
-    assert all(one.blocked.is_set() for one in load), "nobody has taken anything"
+    assert all(one.blocked.is_set() for one in load), "nobody has acknowledged anything"
     for one in load:  # what was in flight comes when they are unblocked, and no more
         one.paused = True
-    consumer = Consumer(node, "pile")
-    consumer.start()
-    below = until("memory is below the mark", lambda: resident_bytes(node) < watermark_mib * MIB * 15 / 16 and time.monotonic(), 120)
+    released = time.monotonic()
+    holder.release()
     until("all publishers go on", lambda: errors() or not any(one.blocked.is_set() for one in load), 60)
-    unblocked_s = max(0.0, max(one.unblocked_at[-1] for one in load) - below)
-    until("all of it is taken", lambda: not any(one.pending for one in load) and
-          consumer.count >= sum(one.sent for one in load), 300)
-    lost = {(one.number, number) for one in load for number in one.confirmed} - consumer.close()
+    unblocked_s = max(one.unblocked_at[-1] for one in load) - released
+    until("all of it is taken", lambda: errors() or not any(one.pending for one in load) and
+          holder.count >= sum(one.sent for one in load), 300)
+    lost = {(one.number, number) for one in load for number in one.confirmed} - holder.close()
     for one in load:
         one.close()
     return {"watermark_mib": watermark_mib, "seconds": seconds, "base_mib": round(base, 1),
