@@ -76,6 +76,9 @@ std::string plugins_dir(const config& settings) {
 /// Nothing is confirmed once the store or the broker's heart has failed, so serving on would only lie: end at once, and
 /// recover at the next start.
 void end_at_once(const error& why) {
+  static std::atomic<bool> ending{false};
+  while (ending.exchange(true)) // the first one's words must get out
+    std::this_thread::sleep_for(std::chrono::seconds{1});
   log::failure("node_failed", {{"cause", why.what}});
   log::stop();
   std::_Exit(1);

@@ -189,10 +189,10 @@ def raw(mib=96, kind="tmpfs", publishers=4, size=64 << 10):
 
 
 def last_words(node, deadline_s=5):
-    """Its lines of a full disk; they are read by a thread that may be a little behind its end."""
+    """Why it ended; they are read by a thread that may be a little behind. LMDB calls a write that was cut off EIO."""
     end = time.monotonic() + deadline_s
     while True:
-        said = [line for line in node.lines.seen if "No space left on device" in line]
+        said = [line for line in node.lines.seen if "store_failed" in line]
         if said or time.monotonic() > end:
             return said or node.lines.seen[-3:]
         time.sleep(0.02)
@@ -200,7 +200,8 @@ def last_words(node, deadline_s=5):
 
 def holds(figures):
     if "exit_code" in figures:
-        return (figures["exit_code"] == 1 and "No space left on device" in figures["said"][0] and figures["lost"] == 0 and figures["confirmed"] > 100
+        named = any(why in figures["said"][0] for why in ("No space left on device", "Input/output error"))
+        return (figures["exit_code"] == 1 and named and figures["lost"] == 0 and figures["confirmed"] > 100
                 and figures["exit_code_while_full"] in (0, 1) and figures["exit_code_after"] == 0)
     return (figures["lost"] == 0 and figures["free_mib_min"] > 0 and figures["unblocked_s_max"] <= UNBLOCKED_S_MAX
             and figures["taken_while_blocked_min"] >= 100)

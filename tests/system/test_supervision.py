@@ -175,9 +175,10 @@ def test_no_request_is_lost_or_done_twice_over_orderly_restarts():
     assert seen["requests"] > 50 and seen["connects"] == 4
 
 
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer's figures say nothing about the node")
 def test_five_times_too_much_leaves_the_node_useful_and_in_control():
     seen = fault("overload.py", "--seconds", 8, "--work-ms", 5, "--times", 5, "--deadline", 1.5, "--clients", 2,
-                 "--share-min", 0.3 if SANITIZED else 0.5, "--control-ms-max", 2000)
+                 "--share-min", 0.5, "--control-ms-max", 2000)
     assert seen["answered"].get("503", 0) > 0, "what could not be served was told so"
 
 
