@@ -3,7 +3,7 @@
 open loop at a multiple of it, each request with a deadline, from several processes; meanwhile another process times
 control messages: /readyz, a channel opened, a connection opened and closed, a message acknowledged on a quiet queue.
 
-    tests/faults/overload.py [--seconds 120] [--times 10] [--work-ms 1] [--deadline 3] [--clients 3] [--seed 1]
+    tests/faults/overload.py [--seconds 120] [--times 10] [--work-ms 5] [--deadline 3] [--clients 3] [--seed 1]
 
 --work-ms N: the work is a decision that takes N ms (tests/runtime/plugins/counter.cpp), which leaves the processor to the
 clients; 0: real calls (POST /v1/calls), where clients and node share it.
@@ -121,7 +121,7 @@ def main():
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--seconds", type=float, default=120)
     asked.add_argument("--times", type=float, default=10, help="of the peak")
-    asked.add_argument("--work-ms", type=int, default=1)
+    asked.add_argument("--work-ms", type=int, default=5)
     asked.add_argument("--deadline", type=float, default=3, help="seconds")
     asked.add_argument("--clients", type=int, default=3)
     asked.add_argument("--share-min", type=float, default=0.9, help="of the peak that goodput must reach")
