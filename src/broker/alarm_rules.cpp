@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 /// Bytes that may be written in a millisecond: RabbitMQ's FAST_RATE of rabbit_disk_monitor.
 constexpr std::int64_t bytes_per_ms = 250'000;
 
-constexpr auto look_soonest = 100ms; // RabbitMQ's
+constexpr auto look_soonest = 20ms;  // RabbitMQ has 100 ms: its look starts a program
 constexpr auto look_latest = 1000ms; // RabbitMQ has 10 s; here publishers go on within a second
 
 /// A raised alarm ends once that part of the mark is left.

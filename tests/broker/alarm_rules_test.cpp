@@ -108,11 +108,11 @@ TEST(alarm_rules, one_looks_the_sooner_the_nearer_anything_is_to_its_mark) {
   const auto look = [](std::vector<headroom> all) { return next_look(all); };
   EXPECT_EQ(look({}), 1000ms);
   EXPECT_EQ(look({{static_cast<std::int64_t>(100 * gib), 0}}), 1000ms);
-  EXPECT_EQ(look({{0, 0}}), 100ms);
-  EXPECT_EQ(look({{static_cast<std::int64_t>(mib), 0}}), 100ms);
+  EXPECT_EQ(look({{0, 0}}), 20ms);
+  EXPECT_EQ(look({{static_cast<std::int64_t>(mib), 0}}), 20ms);
   EXPECT_EQ(look({{125'000'000, 0}}), 500ms);
   EXPECT_EQ(look({{-125'000'000, 0}}), 500ms) << "the end of an alarm is looked for in the same way";
-  EXPECT_EQ(look({{static_cast<std::int64_t>(100 * gib), 0}, {-1, 0}}), 100ms);
+  EXPECT_EQ(look({{static_cast<std::int64_t>(100 * gib), 0}, {-1, 0}}), 20ms);
 }
 
 TEST(alarms, are_raised_and_cleared_one_by_one) {

@@ -72,6 +72,10 @@ class Publisher(threading.Thread):
             self.pending.add(self.sent)
             self.channel.basic_publish("", self.queue, body_of(self.number, self.sent, self.size), self.properties)
 
+    def waits(self):
+        """For the end of an alarm, or for confirms."""
+        return self.blocked.is_set() or len(self.pending) >= self.window
+
     def pause(self, on):
         self.paused = on
         self.connection.ioloop.add_callback_threadsafe(self._pump)
@@ -103,10 +107,11 @@ class Publisher(threading.Thread):
 class Consumer(threading.Thread):
     """Takes what a queue has until close(): acknowledges it, or holds it until release()."""
 
-    def __init__(self, node, queue, prefetch=200, holds=False):
+    def __init__(self, node, queue, prefetch=200, holds=False, ignored=None):
         super().__init__(daemon=True)
         self.queue, self.prefetch, self.holds = queue, 0 if holds else prefetch, holds
         self.parameters = pika.ConnectionParameters("127.0.0.1", node.amqp, heartbeat=0, socket_timeout=20)
+        self.ignored = ignored  # a body that nobody promised anything about
         self.taken = set()
         self.count = 0
         self.error = None
@@ -120,7 +125,8 @@ class Consumer(threading.Thread):
                 held = 0
                 for method, _, body in channel.consume(self.queue, inactivity_timeout=0.05):
                     if method:
-                        self.taken.add(read_body(body))
+                        if body != self.ignored:
+                            self.taken.add(read_body(body))
                         self.count += 1
                         held = method.delivery_tag
                     if held and not self.holds:
@@ -142,9 +148,9 @@ class Consumer(threading.Thread):
         return self.taken
 
 
-def drained(node, queue, quiet_s=1.0):
+def drained(node, queue, quiet_s=1.0, ignored=None):
     """Everything the queue has, taken and acknowledged."""
-    consumer = Consumer(node, queue)
+    consumer = Consumer(node, queue, ignored=ignored)
     consumer.start()
     count, since = -1, time.monotonic()
     while time.monotonic() - since < quiet_s:
