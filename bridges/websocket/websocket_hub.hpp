@@ -2,6 +2,7 @@
 // share; each hub looks up who wants one and hands them one common frame.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <unordered_map>
 
@@ -17,13 +18,14 @@ namespace switchboard::websocket {
 class session_count {
 public:
   void add(int change);
+  bool any() const noexcept { return sessions_ > 0; }
   /// True if there is none within `grace`.
   bool wait_none(milliseconds grace);
 
 private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  int sessions_ = 0;
+  std::atomic<int> sessions_{0};
 };
 
 /// Owned by the bridge and by whatever is on its way to it. Used on its I/O thread only, but for the constructor.

@@ -17,7 +17,8 @@ expected<void> zmq_bridge::start() {
   address_ = *std::move(bound);
   auto& pushed = node_.metrics.pushed.Add({{"bridge", "zmq"}});
   auto& dropped = node_.metrics.dropped.Add({{"bridge", "zmq"}, {"reason", "slow_consumer"}});
-  auto started = runtime::event_feed::start(node_, node_.io.next(), {"zmq", how_.exchanges},
+  auto started = runtime::event_feed::start(node_, node_.io.next(),
+                                            {"zmq", how_.exchanges, [stream] { return stream->has_subscribers(); }},
                                             [stream, &pushed, &dropped](const runtime::event_batch_ptr& batch) {
                                               for (const auto& what : batch->events)
                                                 for (const auto& message : zmq_messages(what)) {

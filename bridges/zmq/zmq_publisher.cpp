@@ -2,7 +2,7 @@
 
 namespace switchboard::zmq_stream {
 
-publisher::publisher(const options& how) : how_(how), context_(1), socket_(context_, ::zmq::socket_type::pub) {
+publisher::publisher(const options& how) : how_(how), context_(1), socket_(context_, ::zmq::socket_type::xpub) {
   socket_.set(::zmq::sockopt::sndhwm, static_cast<int>(how_.send_high_water_mark));
   socket_.set(::zmq::sockopt::linger, static_cast<int>(how_.linger.count()));
   socket_.set(::zmq::sockopt::maxmsgsize, how_.subscription_bytes_max);
@@ -19,6 +19,19 @@ expected<std::string> publisher::bind() {
     return {errc::io_failed, where + ": " + why.what()};
   }
   return socket_.get(::zmq::sockopt::last_endpoint);
+}
+
+bool publisher::has_subscribers() {
+  // XPUB hands on the first subscription to a topic (a 1 before it) and the end of its last one (a 0).
+  ::zmq::message_t news;
+  while (socket_.recv(news, ::zmq::recv_flags::dontwait)) {
+    const auto* what = news.data<char>();
+    if (news.size() > 0 && what[0] == 1)
+      ++topics_;
+    else if (news.size() > 0 && what[0] == 0 && topics_ > 0)
+      --topics_;
+  }
+  return topics_ > 0;
 }
 
 publisher::sent publisher::send(const zmq_message& what) {

@@ -1,5 +1,5 @@
-// The PUB socket. Not thread-safe: made and bound on one thread, then handed to the one that sends (a ZeroMQ socket may
-// move between threads, not be shared).
+// The PUB socket; in fact XPUB, which is PUB that says who subscribes. Not thread-safe: made and bound on one thread,
+// then handed to the one that sends (a ZeroMQ socket may move between threads, not be shared).
 #pragma once
 
 #include <cstdint>
@@ -25,6 +25,8 @@ public:
     to_all,          ///< every subscriber of the topic has room for it, or there is none
     dropped_for_some ///< at least one was over its high water mark: it misses this message, the others don't
   };
+  /// Somebody subscribes to something.
+  bool has_subscribers();
   /// Never waits.
   sent send(const zmq_message& what);
 
@@ -34,6 +36,7 @@ private:
   const options how_;
   ::zmq::context_t context_;
   ::zmq::socket_t socket_;
+  std::size_t topics_ = 0; ///< that somebody subscribes to
 };
 
 } // namespace switchboard::zmq_stream

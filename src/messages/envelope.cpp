@@ -51,6 +51,12 @@ const json& member(const json& object, const char* key) {
   return found == object.end() ? none : *found;
 }
 
+/// The same, taken out: bodies can be large.
+json take_member(json& object, const char* key) {
+  const auto found = object.find(key);
+  return found == object.end() ? json{} : std::move(*found);
+}
+
 bool has_any(const json& object, std::initializer_list<const char*> keys) {
   return std::any_of(keys.begin(), keys.end(), [&](const char* key) { return object.contains(key); });
 }
@@ -137,24 +143,24 @@ std::string identity_member(const json& object, const char* key) {
   return is_identity(read) ? read : std::string{};
 }
 
-void read_documented(const json& from, member_reader& in, request& to) {
+void read_documented(json& from, member_reader& in, request& to) {
   to.message_id = in.text("message_id", message_id_bytes_max);
   to.timestamp = in.time("timestamp");
   to.route = in.text("route", route_bytes_max);
-  if (const auto& headers = member(from, "headers"); headers.is_object())
-    to.headers = headers;
+  if (auto headers = take_member(from, "headers"); headers.is_object())
+    to.headers = std::move(headers);
   else if (!headers.is_null())
     in.complain("headers", "is not an object");
-  to.body = member(from, "body");
+  to.body = take_member(from, "body");
 }
 
-void read_voipbin(const json& from, member_reader& in, request& to) {
+void read_voipbin(json& from, member_reader& in, request& to) {
   to.dialect = dialect::voipbin;
   to.message_id = in.text("request_id", message_id_bytes_max);
   to.route = in.text("uri", route_bytes_max);
   if (auto publisher = in.text("publisher", message_id_bytes_max); !publisher.empty())
     to.headers["publisher"] = std::move(publisher);
-  to.body = member(from, "data");
+  to.body = take_member(from, "data");
 }
 
 int read_status(const json& from, member_reader& in) {
@@ -166,7 +172,7 @@ int read_status(const json& from, member_reader& in) {
   return status.get<int>();
 }
 
-expected<event> read_documented_event(const json& from) {
+expected<event> read_documented_event(json& from) {
   member_reader in{from, "event"};
   event read;
   read.event_id = in.text("event_id", message_id_bytes_max);
@@ -177,11 +183,11 @@ expected<event> read_documented_event(const json& from) {
   read.customer_id = in.id("customer_id");
   read.resource_type = in.id("resource_type");
   read.resource_id = in.id("resource_id");
-  read.data = member(from, "data");
+  read.data = take_member(from, "data");
   return in.finish(std::move(read));
 }
 
-expected<event> read_voipbin_event(const json& from) {
+expected<event> read_voipbin_event(json& from) {
   member_reader in{from, "event"};
   event read;
   read.event_type = in.id("type");
@@ -191,7 +197,7 @@ expected<event> read_voipbin_event(const json& from) {
     read.event_type[at] = '.';
     read.resource_type = read.event_type.substr(0, at);
   }
-  read.data = member(from, "data");
+  read.data = take_member(from, "data");
   read.customer_id = identity_member(read.data, "customer_id");
   read.resource_id = identity_member(read.data, "id");
   return in.finish(std::move(read));
@@ -200,24 +206,27 @@ expected<event> read_voipbin_event(const json& from) {
 std::string encode_voipbin(const request& value) {
   const auto publisher = string_member(value.headers, "publisher");
   json_object out;
-  out.field("uri", value.route).field("method", value.method);
-  out.field("publisher", publisher.empty() ? std::string{our_publisher} : publisher).field("data_type", json_type);
+  out.text("uri", value.route).text("method", value.method);
+  out.text("publisher", publisher.empty() ? our_publisher : publisher).text("data_type", json_type);
   if (!value.body.is_null())
     out.field("data", value.body);
   if (!value.message_id.empty())
-    out.field("request_id", value.message_id);
+    out.text("request_id", value.message_id);
   return std::move(out).finish();
 }
 
-std::string encode_voipbin(const response& value) {
+std::string encode_voipbin(const response& value, std::string_view body) {
   const bool failed = !value.error.is_null();
-  const auto& data = failed ? value.error : value.body;
   json_object out;
-  out.field("status_code", value.status_code).field("data_type", failed ? voipbin_error_type : json_type);
-  if (!data.is_null())
-    out.field("data", data);
+  out.number("status_code", value.status_code).text("data_type", failed ? voipbin_error_type : json_type);
+  if (failed)
+    out.field("data", value.error);
+  else if (!body.empty())
+    out.raw("data", body);
   return std::move(out).finish();
 }
+
+std::string text_of(const json& value) { return value.is_null() ? std::string{} : dump(value); }
 
 /// VoIPBIN's word for an HTTP status (facts/voipbin 1.1), which are gRPC's; extended by gRPC's words where it has none.
 std::string_view status_word(int status) noexcept {
@@ -261,6 +270,10 @@ expected<json> parse_json(std::string_view text, std::size_t bytes_max, int dept
   return parsed;
 }
 
+bool is_json(std::string_view text, std::size_t bytes_max, int depth_max) {
+  return text.size() <= bytes_max && depth_of(text) <= depth_max && json::accept(text);
+}
+
 std::string request::customer_id() const {
   auto named = string_member(headers, "customer_id");
   if (named.empty() && dialect == switchboard::dialect::voipbin)
@@ -269,10 +282,10 @@ std::string request::customer_id() const {
 }
 
 expected<request> decode_request(std::string_view text) {
-  const auto parsed = parse_object(text, "request");
+  auto parsed = parse_object(text, "request");
   if (!parsed)
     return parsed.error();
-  const auto& from = *parsed;
+  auto& from = *parsed;
   member_reader in{from, "request"};
   request read;
   if (!from.contains("route") && from.contains("uri"))
@@ -309,7 +322,7 @@ expected<response> decode_response(std::string_view text) {
 }
 
 expected<event> decode_event(std::string_view text) {
-  const auto parsed = parse_object(text, "event");
+  auto parsed = parse_object(text, "event");
   if (!parsed)
     return parsed.error();
   const bool voipbin = !parsed->contains("event_type") && parsed->contains("type");
@@ -320,26 +333,30 @@ std::string encode(const request& value) {
   if (value.dialect == dialect::voipbin)
     return encode_voipbin(value);
   json_object out;
-  out.field("message_id", value.message_id).field("timestamp", to_iso8601(value.timestamp));
-  out.field("route", value.route).field("method", value.method);
+  out.text("message_id", value.message_id).text("timestamp", to_iso8601(value.timestamp));
+  out.text("route", value.route).text("method", value.method);
   out.field("headers", value.headers).field("body", value.body);
   return std::move(out).finish();
 }
 
-std::string encode(const response& value) {
+std::string encode(const response& value) { return encode(value, text_of(value.body)); }
+
+std::string encode(const response& value, std::string_view body) {
   if (value.dialect == dialect::voipbin)
-    return encode_voipbin(value);
+    return encode_voipbin(value, body);
   json_object out;
-  out.field("message_id", value.message_id).field("timestamp", to_iso8601(value.timestamp));
-  out.field("status_code", value.status_code).field("body", value.body).field("error", value.error);
+  out.text("message_id", value.message_id).text("timestamp", to_iso8601(value.timestamp));
+  out.number("status_code", value.status_code).raw("body", body).field("error", value.error);
   return std::move(out).finish();
 }
 
-std::string encode(const event& value) {
+std::string encode(const event& value) { return encode(value, text_of(value.data)); }
+
+std::string encode(const event& value, std::string_view data) {
   json_object out;
-  out.field("event_id", value.event_id).field("event_type", value.event_type);
-  out.field("timestamp", to_iso8601(value.timestamp)).field("customer_id", value.customer_id);
-  out.field("resource_type", value.resource_type).field("resource_id", value.resource_id).field("data", value.data);
+  out.text("event_id", value.event_id).text("event_type", value.event_type);
+  out.text("timestamp", to_iso8601(value.timestamp)).text("customer_id", value.customer_id);
+  out.text("resource_type", value.resource_type).text("resource_id", value.resource_id).raw("data", data);
   return std::move(out).finish();
 }
 

@@ -31,6 +31,9 @@ inline constexpr int envelope_depth_max = 64;
 expected<json> parse_json(std::string_view text, std::size_t bytes_max = envelope_bytes_max,
                           int depth_max = envelope_depth_max);
 
+/// Whether parse_json() would read it, without reading it.
+bool is_json(std::string_view text, std::size_t bytes_max = envelope_bytes_max, int depth_max = envelope_depth_max);
+
 /// A request for a service: what an RPC carries.
 struct request {
   std::string message_id; ///< idempotency key; empty in the voipbin dialect unless request_id is set
@@ -75,6 +78,9 @@ expected<event> decode_event(std::string_view text);
 std::string encode(const request& value);
 std::string encode(const response& value);
 std::string encode(const event& value);
+/// With a body, or data, that is JSON text already (empty: null) in place of the value's own.
+std::string encode(const response& value, std::string_view body);
+std::string encode(const event& value, std::string_view data);
 
 /// HTTP-like status of an error, and the error object of an envelope.
 int status_of(errc code) noexcept;

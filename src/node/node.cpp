@@ -12,7 +12,6 @@
 #include <optional>
 #include <thread>
 
-#include <malloc.h>
 #include <unistd.h>
 
 #include "base/fail_point.hpp"
@@ -346,17 +345,9 @@ int serve(const config& settings, const stop_signals& signals, clock_type::time_
   return 0;
 }
 
-/// glibc gives freed memory back to the system at 128 KiB and gets it again, page by page, with the next large message:
-/// a tenth of all CPU with messages of 64 KiB. Setting one bound also keeps it from moving the other by itself.
-void keep_freed_memory() {
-  ::mallopt(M_TRIM_THRESHOLD, 16 << 20); // bytes, for each arena
-  ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
-}
-
 } // namespace
 
 int run_node(const config& settings) {
-  keep_freed_memory();
   const auto began = clock_type::now();
   const stop_signals signals;
   log::start(log_level(settings.log.level), settings.log.format);

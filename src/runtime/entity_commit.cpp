@@ -12,14 +12,6 @@ namespace switchboard::runtime {
 
 namespace {
 
-/// JSON text inside JSON: kept as a value where it can be read, so that people can read the journal.
-json embedded(const std::string& text) {
-  if (text.empty())
-    return nullptr;
-  auto value = json::parse(text, nullptr, /*allow_exceptions*/ false);
-  return value.is_discarded() ? json(text) : value;
-}
-
 std::string_view kind_name(sb_message_kind kind) {
   switch (kind) {
   case SB_REQUEST:
@@ -34,33 +26,54 @@ std::string_view kind_name(sb_message_kind kind) {
   return "unknown";
 }
 
-json message_json(const entity_message& what) {
-  return {{"kind", kind_name(what.kind)},
-          {"message_id", what.message_id},
-          {"customer_id", what.customer_id},
-          {"name", what.name},
-          {"route", what.route},
-          {"query", what.query},
-          {"from_type", what.from_type},
-          {"from_id", what.from_id},
-          {"headers", embedded(what.headers)},
-          {"body", embedded(what.body)}};
+std::string message_json(const entity_message& what) {
+  json_object out;
+  out.text("kind", kind_name(what.kind)).text("message_id", what.message_id).text("customer_id", what.customer_id);
+  out.text("name", what.name).text("route", what.route).text("query", what.query);
+  out.text("from_type", what.from_type).text("from_id", what.from_id);
+  out.raw("headers", what.headers).raw("body", what.body); // values, so that people can read the journal
+  return std::move(out).finish();
+}
+
+/// One JSON array of what `write` appends for each of `all`.
+template <class Range, class Write>
+std::string array_of(const Range& all, Write&& write) {
+  std::string list{"["};
+  for (const auto& one : all) {
+    if (list.size() > 1)
+      list += ',';
+    write(list, one);
+  }
+  return list += ']';
+}
+
+std::string outcome_json(const decision& made) {
+  json_object out;
+  out.raw("ended", made.ended ? "true" : "false");
+  out.raw("events", array_of(made.events, [](auto& to, const auto& event) { append_json_string(to, event.type); }));
+  out.raw("sends", array_of(made.sends, [](auto& to, const auto& send) {
+            append_json_string(to, send.to_type + "/" + send.to_id + " " + send.name);
+          }));
+  out.raw("timers", array_of(made.timers, [](auto& to, const auto& timer) {
+            json_object one;
+            one.text("name", timer.name).raw("delay_ms", timer.delay ? std::to_string(timer.delay->count()) : "");
+            to += std::move(one).finish();
+          }));
+  if (made.reply) {
+    json_object reply;
+    reply.number("status", made.reply->status).text("reason", made.reply->reason);
+    out.raw("reply", std::move(reply).finish());
+  }
+  return std::move(out).finish();
 }
 
 /// All that is needed to decide again and to see what came of it.
 std::string journal_line(const entity_work& cause, const decision& made, std::uint64_t random) {
-  json outcome{{"ended", made.ended}, {"events", json::array()}, {"sends", json::array()}, {"timers", json::array()}};
-  if (made.reply)
-    outcome["reply"] = {{"status", made.reply->status}, {"reason", made.reply->reason}};
-  for (const auto& event : made.events)
-    outcome["events"].push_back(event.type);
-  for (const auto& send : made.sends)
-    outcome["sends"].push_back(send.to_type + "/" + send.to_id + " " + send.name);
-  for (const auto& timer : made.timers)
-    outcome["timers"].push_back(
-        {{"name", timer.name}, {"delay_ms", timer.delay ? json(timer.delay->count()) : json{}}});
-  // As text: JSON readers lose the low bits of large numbers.
-  return dump({{"message", message_json(cause.what)}, {"random", std::to_string(random)}, {"outcome", outcome}});
+  json_object out;
+  out.raw("message", message_json(cause.what));
+  out.text("random", std::to_string(random)); // as text: JSON readers lose the low bits of large numbers
+  out.raw("outcome", outcome_json(made));
+  return std::move(out).finish();
 }
 
 message_ptr event_message(const decision::event& what, time_point now) {
@@ -71,7 +84,6 @@ message_ptr event_message(const decision::event& what, time_point now) {
   fact.customer_id = what.customer_id;
   fact.resource_type = what.type.substr(0, what.type.find('.'));
   fact.resource_id = what.resource_id;
-  fact.data = embedded(what.data);
   basic_properties properties;
   properties.content_type = "application/json";
   properties.delivery_mode = 2;
@@ -79,7 +91,8 @@ message_ptr event_message(const decision::event& what, time_point now) {
   properties.headers.emplace(); // what subscribers order and choose by, without a look at the body
   properties.headers->append("customer_id", fact.customer_id);
   properties.headers->append("resource_id", fact.resource_id);
-  return make_message(event_exchange(fact.resource_type), what.type, encode_properties(properties), encode(fact), true);
+  return make_message(event_exchange(fact.resource_type), what.type, encode_properties(properties),
+                      encode(fact, what.data), true);
 }
 
 /// Fills one outcome_commit; the steps stand in the order in which they take effect.
@@ -275,13 +288,11 @@ std::string event_scope(const std::string& type, const std::string& id) { return
 
 std::string encode_outbox(const addressed_work& what) {
   const auto& message = what.work->what;
-  return dump({{"to_type", what.type},
-               {"to_id", what.id},
-               {"customer_id", message.customer_id},
-               {"name", message.name},
-               {"from_type", message.from_type},
-               {"from_id", message.from_id},
-               {"body", message.body}});
+  json_object out;
+  out.text("to_type", what.type).text("to_id", what.id).text("customer_id", message.customer_id);
+  out.text("name", message.name).text("from_type", message.from_type).text("from_id", message.from_id);
+  out.text("body", message.body);
+  return std::move(out).finish();
 }
 
 expected<addressed_work> decode_outbox(const store::outbox_record& record) {

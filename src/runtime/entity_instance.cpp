@@ -119,7 +119,7 @@ expected<std::string> entity_instance::view() {
 }
 
 expected<void> check_decision(const decision& made) {
-  const auto is_json = [](const std::string& text) { return text.empty() || parse_json(text).has_value(); };
+  const auto is_json = [](const std::string& text) { return text.empty() || switchboard::is_json(text); };
   if (made.reply && !is_json(made.reply->body))
     return {errc::internal, "the reply's body is not JSON within the limits"};
   if (made.state && made.state->bytes.empty())

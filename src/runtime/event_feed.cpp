@@ -55,6 +55,7 @@ public:
     *open_ = false;
     send(node_.broker->topology(), broker::owner_gone{how_.owner});
     sink_ = {};
+    how_.wanted = {}; // with what it holds, on this thread
     card_.reset();
   }
 
@@ -138,10 +139,12 @@ private:
                                                 if (*open) // else the node may be half gone already
                                                   caf::anon_send(queue->actor, broker::grant{id, key, count, bytes});
                                               }};
+    card_->handled += what.items.size();
+    if (!how_.wanted())
+      return;
     batch->events.reserve(what.items.size());
     for (const auto& item : what.items)
       read(item.message->body(), batch->events);
-    card_->handled += what.items.size();
     sink_(std::move(batch));
   }
 
@@ -156,7 +159,7 @@ private:
   }
 
   node_context& node_;
-  const event_feed_options how_;
+  event_feed_options how_;
   event_feed::sink sink_;
   outcome started_;
   std::shared_ptr<actor_card> card_;

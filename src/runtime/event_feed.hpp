@@ -6,8 +6,8 @@
 //   agent.events ┼─> queue ─deliver─> feed actor ─event_batch─> sink ─> … ┘
 //   …            ┘
 //
-// Parsing happens once per event, however many clients get it. Who keeps a batch slows the feed and, in the end, the
-// publishers: pass on or drop, don't hoard.
+// Parsing happens once per event, however many clients get it, and not at all while nobody listens. Who keeps a batch
+// slows the feed and, in the end, the publishers: pass on or drop, don't hoard.
 #pragma once
 
 #include <functional>
@@ -30,6 +30,8 @@ struct event_feed_options {
   std::string owner; ///< bridge: owner of the queue, metric label, directory path
   /// Declared as durable fanouts, as the runtime declares them.
   std::vector<std::string> exchanges{"call.events", "conference.events", "agent.events", "queue.events"};
+  /// Asked before a batch is parsed, on the thread of the feed's home; false: nobody listens now, the batch goes.
+  std::function<bool()> wanted = [] { return true; };
 };
 
 /// Thread-safe but for start() and stop(), which one thread calls.

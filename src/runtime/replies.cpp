@@ -4,17 +4,6 @@
 
 namespace switchboard::runtime {
 
-namespace {
-
-json parsed(const std::string& text) {
-  if (text.empty())
-    return nullptr;
-  auto value = parse_json(text);
-  return value ? std::move(*value) : json{};
-}
-
-} // namespace
-
 int status_of(const decision& made) noexcept { return made.reply ? made.reply->status : 200; }
 
 std::string encode_answer(const reply_terms& terms, const decision& made, time_point now) {
@@ -23,12 +12,9 @@ std::string encode_answer(const reply_terms& terms, const decision& made, time_p
   answer.timestamp = now;
   answer.dialect = terms.dialect;
   answer.status_code = status_of(made);
-  if (made.reply) {
-    answer.body = parsed(made.reply->body);
-    if (!made.reply->reason.empty())
-      answer.error = error_object(answer.status_code, made.reply->reason, terms.domain, made.reply->text);
-  }
-  return encode(answer);
+  if (made.reply && !made.reply->reason.empty())
+    answer.error = error_object(answer.status_code, made.reply->reason, terms.domain, made.reply->text);
+  return encode(answer, made.reply ? made.reply->body : std::string{});
 }
 
 std::string encode_error(const reply_terms& terms, const error& why, time_point now) {

@@ -5,12 +5,13 @@
 //                                   '---- arm again (the entity re-armed it) --> waiting
 #pragma once
 
+#include <atomic>
 #include <cstdint>
-#include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
-#include <tuple>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -34,7 +35,7 @@ struct armed_timer {
 class timer_table {
 public:
   timer_token next_token();
-  /// Replaces a timer of that name. True if it is now the first to come due.
+  /// Replaces a timer of that name; its token must be fresh. True if it is now the first to come due.
   bool arm(armed_timer timer);
   /// Forgets the timer if it still is that arming.
   void disarm(const std::string& type, const std::string& id, const std::string& name, timer_token token);
@@ -47,17 +48,18 @@ public:
   std::size_t size() const;
 
 private:
-  using key = std::tuple<std::string, std::string, std::string>; ///< type, id, name
   struct entry {
     armed_timer timer;
     bool fired = false;
   };
-  void forget_due(const entry& what);
+  using entries = std::unordered_map<timer_token, entry>;
+  void forget(entries::iterator at);
 
+  std::atomic<timer_token> tokens_{0};
   mutable std::mutex mutex_;
-  std::map<key, entry> timers_;
-  std::map<std::pair<time_point, timer_token>, key> due_; ///< those that wait
-  timer_token tokens_ = 0;
+  entries timers_;
+  std::unordered_map<std::string, std::vector<timer_token>> of_entity_; ///< by "type/id"; an entity has a few
+  std::set<std::pair<time_point, timer_token>> due_;                    ///< those that wait
 };
 
 } // namespace switchboard::runtime

@@ -52,7 +52,10 @@ public:
   void operator()(const reply_record& put) { keep_last('r', reply_key(put.scope, put.message_id), true); }
   void operator()(const timer_record& put) { timer(put.type, put.id, put.name, true); }
   void operator()(const batch::timer_delete& gone) { timer(gone.type, gone.id, gone.name, false); }
-  void operator()(const batch::timers_delete& all) { keep_last('a', timer_prefix(all.type, all.id), false); }
+  void operator()(const batch::timers_delete& all) {
+    timers_emptied_ = true;
+    keep_last('a', timer_prefix(all.type, all.id), false);
+  }
   void operator()(const journal_record&) {} // history is never skipped
 
 private:
@@ -80,17 +83,17 @@ private:
   }
 
   void keep_last(char kind, std::string_view key, bool is_put) {
-    std::string tagged{kind};
-    tagged += key;
+    std::pmr::string tagged{&memory_};
+    tagged.reserve(key.size() + 1);
+    tagged.append(1, kind).append(key);
     if (decided_.insert(std::move(tagged)).second)
       return;
     is_put ? skip_put() : skip();
   }
 
   void timer(std::string_view type, std::string_view id, std::string_view name, bool is_put) {
-    std::string all{'a'};
-    all += timer_prefix(type, id).view();
-    if (decided_.contains(all))
+    std::pmr::string all{"a", &memory_};
+    if (timers_emptied_ && decided_.contains(all.append(timer_prefix(type, id).view())))
       return is_put ? skip_put() : skip();
     keep_last('n', timer_key(type, id, name), is_put);
   }
@@ -100,7 +103,8 @@ private:
   std::pmr::monotonic_buffer_resource memory_{1 << 16};
   places taken_{&memory_}; // where each deletion stands
   std::unordered_set<queue_number> emptied_;
-  std::unordered_set<std::string> decided_; // keys with a later word
+  std::pmr::unordered_set<std::pmr::string> decided_{&memory_}; // keys with a later word
+  bool timers_emptied_ = false;                                 // of some entity
 };
 
 } // namespace
