@@ -40,7 +40,7 @@ macro(switchboard_layers)
   switchboard_layer(base src/base Threads::Threads)
   switchboard_layer(messages src/messages switchboard_base nlohmann_json::nlohmann_json)
   switchboard_layer(broker src/broker switchboard_messages CAF::core Boost::headers OpenSSL::Crypto)
-  switchboard_layer(store src/store switchboard_messages PkgConfig::lmdb PkgConfig::xxhash ZLIB::ZLIB OpenSSL::Crypto)
+  switchboard_layer(store src/store switchboard_messages PkgConfig::lmdb PkgConfig::xxhash PkgConfig::deflate OpenSSL::Crypto)
   switchboard_layer(sdk src/sdk switchboard_messages)
   switchboard_layer(runtime src/runtime switchboard_store switchboard_broker switchboard_sdk CAF::core Boost::headers
     OpenSSL::Crypto prometheus-cpp::core spdlog::spdlog ${CMAKE_DL_LIBS})

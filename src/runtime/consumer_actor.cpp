@@ -159,14 +159,30 @@ void consumer_actor::on_deliver(broker::deliver& what) {
   unsettled_ += what.items.size();
   const auto queue = link.queue; // settling may lose the link
   auto number = what.first;
+  in_batch_ = true;
   for (auto& item : what.items)
     on_delivery({what.key, number++, queue, std::move(item)});
+  on_batch_over();
+  in_batch_ = false;
+  for (auto& [from, done] : std::exchange(settled_, {}))
+    send(from->actor, done);
+  drain_if_idle();
 }
 
 void consumer_actor::settle(const delivery& done, broker::verdict what) {
   --unsettled_;
-  send(done.queue->actor, broker::settle{id(), done.key, done.number, done.number, what});
-  drain_if_idle();
+  if (!in_batch_) {
+    send(done.queue->actor, broker::settle{id(), done.key, done.number, done.number, what});
+    return drain_if_idle();
+  }
+  if (!settled_.empty()) {
+    auto& [from, before] = settled_.back();
+    if (from == done.queue && before.key == done.key && before.what == what && before.last + 1 == done.number) {
+      before.last = done.number;
+      return;
+    }
+  }
+  settled_.emplace_back(done.queue, broker::settle{id(), done.key, done.number, done.number, what});
 }
 
 void consumer_actor::bury(delivery what, const error& why) {

@@ -39,6 +39,8 @@ protected:
   };
   /// Called for each delivery, in order. Settle it, now or later.
   virtual void on_delivery(delivery what) = 0;
+  /// The deliveries that came together were handed over; what was settled of them is told to the queue after this.
+  virtual void on_batch_over() {}
   void settle(const delivery& done, broker::verdict what);
   /// It can't be read, and would not become readable by coming back: settles it as a dead letter of its queue.
   void bury(delivery what, const error& why);
@@ -71,6 +73,8 @@ private:
   node_context& node_;
   std::vector<link> links_; ///< index: consumer key
   std::uint64_t unsettled_ = 0;
+  bool in_batch_ = false;
+  std::vector<std::pair<broker::queue_ptr, broker::settle>> settled_; ///< in this batch, neighbours joined
   bool draining_ = false;
   std::vector<caf::typed_response_promise<consuming>> await_consuming_;
   std::vector<caf::typed_response_promise<drained>> await_drained_;

@@ -41,7 +41,11 @@ public:
   }
 
   caf::behavior make_behavior() override {
-    return caf::message_handler{[this](const work_done& what) { on_done(what); }}.or_else(consumer_handlers());
+    return caf::message_handler{[this](const work_done& what) {
+             on_done(what);
+             send_replies();
+           }}
+        .or_else(consumer_handlers());
   }
 
 protected:
@@ -73,6 +77,8 @@ protected:
       return;
     begin(std::move(what), std::move(terms), std::move(*asked));
   }
+
+  void on_batch_over() override { send_replies(); }
 
 private:
   struct waiting_delivery {
@@ -275,9 +281,15 @@ private:
     if (terms.reply_to.empty())
       return;
     terms.persistent = false; // the request may be asked again
-    publisher_.begin();
+    if (!std::exchange(has_replies_, true))
+      publisher_.begin();
     publisher_.publish(reply_message(terms, encoded));
-    publisher_.take().send();
+  }
+
+  /// Those of one message together: refusing a flood must cost little.
+  void send_replies() {
+    if (std::exchange(has_replies_, false))
+      publisher_.take().send();
   }
 
   void count(const std::string& method, const std::string& status) {
@@ -298,6 +310,7 @@ private:
   const std::string scope_; ///< of stored replies; the same for both queue names
   route_table routes_;
   broker::publisher publisher_;
+  bool has_replies_ = false; ///< in publisher_, not sent yet
   admission admission_;
   std::unordered_map<std::uint64_t, job> jobs_;
   std::unordered_map<std::string, std::uint64_t> by_message_;

@@ -75,26 +75,18 @@ void applier::operator()(const reply_record& put) {
 
 void applier::operator()(const timer_record& put) {
   const auto key = timer_key(put.type, put.id, put.name);
-  if (const auto before = present_time(txn_, table::timers, key))
-    txn_.erase(table::timers_by_time, time_key(*before, key));
   txn_.put(table::timers, key, seals_.seal(key, put));
-  const auto index = time_key(put.due, key);
-  txn_.put(table::timers_by_time, index, seals_.seal(index));
 }
 
-void applier::erase_timer(std::string_view timer_key) {
-  if (const auto due = present_time(txn_, table::timers, timer_key))
-    txn_.erase(table::timers_by_time, time_key(*due, timer_key));
-  txn_.erase(table::timers, timer_key);
+void applier::operator()(const batch::timer_delete& gone) {
+  txn_.erase(table::timers, timer_key(gone.type, gone.id, gone.name));
 }
-
-void applier::operator()(const batch::timer_delete& gone) { erase_timer(timer_key(gone.type, gone.id, gone.name)); }
 
 void applier::operator()(const batch::timers_delete& all) {
   const auto prefix = timer_prefix(all.type, all.id);
   for (auto one = txn_.first(table::timers, prefix); one && one->key.starts_with(prefix.view());
        one = txn_.first(table::timers, prefix))
-    erase_timer(key{}.raw(one->key));
+    txn_.erase(table::timers, key{}.raw(one->key));
 }
 
 void applier::operator()(const outbox_record& put) {

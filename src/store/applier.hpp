@@ -32,8 +32,6 @@ public:
   void operator()(const batch::outbox_delete& gone);
 
 private:
-  void erase_timer(std::string_view timer_key);
-
   write_txn& txn_;
   sealer& seals_;
 };

@@ -77,12 +77,6 @@ auto indexed(table records, std::optional<Record> (*decode)(std::string_view, st
   };
 }
 
-key timer_key_of(std::string_view entry) { return key{}.raw(entry.substr(std::min(time_bytes, entry.size()))); }
-
-key place_of_timer(const timer_record& record) {
-  return time_key(record.due, timer_key(record.type, record.id, record.name));
-}
-
 key place_of_entity(const entity_record& record) { return entity_time_key(record.type, record.created, record.id); }
 
 class lmdb_environment final : public environment {
@@ -162,8 +156,7 @@ public:
   }
 
   expected<void> each_timer(const std::function<bool(timer_record&&)>& visit) override {
-    return walk(table::timers_by_time, {}, first_key,
-                indexed(table::timers, decode_timer, timer_key_of, place_of_timer), visit);
+    return walk(table::timers, {}, first_key, plain(decode_timer), visit);
   }
 
   expected<void> each_outbox(const std::function<bool(outbox_record&&)>& visit) override {

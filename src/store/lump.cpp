@@ -27,9 +27,9 @@ struct visited_table {
   table operator()(const batch::entity_delete&) const { return table::entities_by_time; }
   table operator()(const journal_record&) const { return table::journal; }
   table operator()(const reply_record&) const { return table::replies; }
-  table operator()(const timer_record&) const { return table::timers_by_time; }
-  table operator()(const batch::timer_delete&) const { return table::timers_by_time; }
-  table operator()(const batch::timers_delete&) const { return table::timers_by_time; }
+  table operator()(const timer_record&) const { return table::timers; }
+  table operator()(const batch::timer_delete&) const { return table::timers; }
+  table operator()(const batch::timers_delete&) const { return table::timers; }
   table operator()(const outbox_record&) const { return table::outbox; }
   table operator()(const batch::outbox_delete&) const { return table::outbox; }
 };

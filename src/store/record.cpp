@@ -1,6 +1,6 @@
 #include "store/record.hpp"
 
-#include <zlib.h>
+#include <libdeflate.h>
 
 #include <cstring>
 
@@ -13,11 +13,11 @@ namespace {
 constexpr std::size_t message_head_bytes = 1 + 1 + 1 + 4; // persistent, sizes of exchange, routing key, properties
 
 std::uint32_t checksum(std::string_view key, std::string_view payload) noexcept {
-  auto sum = crc32_z(0, reinterpret_cast<const Bytef*>(key.data()), key.size());
-  // zlib takes a null pointer as the wish for a fresh sum.
+  auto sum = libdeflate_crc32(0, key.data(), key.size());
+  // A null pointer is taken as the wish for a fresh sum.
   if (!payload.empty())
-    sum = crc32_z(sum, reinterpret_cast<const Bytef*>(payload.data()), payload.size());
-  return static_cast<std::uint32_t>(sum);
+    sum = libdeflate_crc32(sum, payload.data(), payload.size());
+  return sum;
 }
 
 void store_number(char* to, std::uint32_t value) noexcept {
@@ -56,7 +56,7 @@ std::string_view sealer::finish(std::string_view key) {
   return buffer_;
 }
 
-// Entity, reply and timer begin with the time their index is sorted by: see indexed_time.
+// Entity, journal line and reply begin with the time their index is sorted by: see indexed_time.
 
 void put_fields(std::string& out, const entity_record& record) {
   put_time(out, record.created);

@@ -68,8 +68,8 @@ std::optional<batch::topology_put> decode_topology(std::string_view key, std::st
 std::optional<std::uint64_t> decode_number(std::string_view key, std::string_view value);
 std::optional<stored_message> decode_message(std::string_view key, std::string_view value);
 
-/// The time a record is indexed by (entity: created, timer: due, reply: expires), read without the rest; nothing if the
-/// record is damaged.
+/// The time a record is indexed by (entity: created, journal line: at, reply: expires), read without the rest; nothing
+/// if the record is damaged.
 std::optional<time_point> indexed_time(std::string_view key, std::string_view value) noexcept;
 
 /// Size of a message's value, and the value written straight into the page that LMDB reserved for it.

@@ -229,7 +229,7 @@ public:
   virtual expected<void> each_journal(std::string_view type, std::string_view id,
                                       const std::function<bool(journal_record&&)>&) = 0;
   virtual expected<std::optional<reply_record>> find_reply(std::string_view scope, std::string_view message_id) = 0;
-  virtual expected<void> each_timer(const std::function<bool(timer_record&&)>&) = 0;   ///< by due time
+  virtual expected<void> each_timer(const std::function<bool(timer_record&&)>&) = 0;   ///< by type, id and name
   virtual expected<void> each_outbox(const std::function<bool(outbox_record&&)>&) = 0; ///< by number
 
   /// Deletes replies that expired before `now` and journal records older than `journal_before`, some with each group.

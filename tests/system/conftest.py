@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import queue
+import random
 import signal
 import socket
 import subprocess
@@ -29,13 +30,20 @@ OTHER_CUSTOMER = "e9f0c1a2-0b7e-4f6b-9f0e-6b1f6f0a7c11"
 
 
 def free_ports(count):
-    """Ports nobody listens on now; held open together so that they differ."""
-    held = [socket.socket() for _ in range(count)]
-    for s in held:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
+    """Ports nobody listens on now: below those that the system gives to clients, and from a range of its own for each
+    of the processes that run tests side by side (pytest-xdist names them gw0, gw1, …)."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 4
+    ports = []
+    while len(ports) < count:
+        port = random.randrange(10_000 + worker * 5_000, 15_000 + worker * 5_000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in ports:
+            ports.append(port)
     return ports
 
 
