@@ -17,7 +17,7 @@ GOOD = {
     "src/base/ids.cpp": '#include "base/ids.hpp"\n',
     "src/messages/topic.hpp": '// Topics.\n#pragma once\n#include <nlohmann/json.hpp>\n#include "base/ids.hpp"\n',
     "src/broker/broker.hpp": '// Broker.\n#pragma once\n#include <caf/actor.hpp>\n#include "messages/topic.hpp"\n',
-    "src/store/store.hpp": "// Store.\n#pragma once\n#include <lmdb.h>\n#include <zlib.h>\n",
+    "src/store/store.hpp": "// Store.\n#pragma once\n#include <lmdb.h>\n#include <libdeflate.h>\n",
     "src/sdk/abi.h": "/* ABI. */\n#ifndef ABI_H\n#define ABI_H\n#endif\n",
     "src/runtime/log.hpp": '// Log.\n#pragma once\n#include <spdlog/spdlog.h>\n#include "store/store.hpp"\n#include "sdk/abi.h"\n',
     "src/node/main.cpp": '#include <CLI/CLI.hpp>\n#include <toml++/toml.h>\n#include "bridges/amqp/amqp_codec.hpp"\n',
