@@ -23,8 +23,7 @@ CYCLES = int(os.environ.get("SWITCHBOARD_DISK_CYCLES", "3"))
 MEMORY_S = float(os.environ.get("SWITCHBOARD_MEMORY_S", "5"))
 
 
-# On a small ext4 volume the copy of a cut log may leave no room for the next start: to be mended.
-@pytest.fixture(params=["tmpfs", "ext4"] if "SWITCHBOARD_LONG" in os.environ else ["tmpfs"])
+@pytest.fixture(params=["tmpfs", "ext4"])
 def kind(request):
     """A file system that can be mounted here."""
     try:
