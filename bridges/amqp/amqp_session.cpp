@@ -24,6 +24,9 @@ std::string& read_buffer() {
   return buffer;
 }
 
+/// Read at once while an alarm is raised: enough for a publish, behind which everything waits, with its client.
+constexpr std::size_t alarm_read_size = 4096;
+
 /// Pieces that one write takes: asio's own bound.
 constexpr std::size_t pieces_max = 64;
 
@@ -226,8 +229,9 @@ void session::on_readable() {
     buffer.resize(left_.size() + frame_max_ + frame_overhead);
   std::copy(left_.begin(), left_.end(), buffer.begin());
   boost::system::error_code error;
-  // What will have to wait is better left to the client: a frame at a time then.
-  const auto most = node_.alarms->raised().any() ? frame_max_ + frame_overhead : buffer.size();
+  // What will have to wait is better left to the client: a little then, or what is left of a frame.
+  const auto frame_most = left_.empty() ? alarm_read_size : frame_max_ + frame_overhead;
+  const auto most = node_.alarms->raised().any() ? frame_most : buffer.size();
   const auto got = socket_.read_some(asio::buffer(buffer.data() + left_.size(), most - left_.size()), error);
   if (error == asio::error::would_block)
     return await_readable();

@@ -137,7 +137,7 @@ std::vector<message_queue::paged> message_queue::next_page(std::size_t bytes) co
   return page;
 }
 
-void message_queue::page_in(const std::map<paged, message_ptr>& found) {
+void message_queue::page_in(const std::map<paged, message_ptr>& found, bool is_scarce) {
   for (auto& ready : ready_) {
     std::size_t damaged = 0;
     for (auto& item : ready) {
@@ -152,7 +152,7 @@ void message_queue::page_in(const std::map<paged, message_ptr>& found) {
         continue;
       }
       resident_bytes_ += item.footprint;
-      unspill(item);
+      item.unkept = is_scarce && ends_without_body();
     }
     for (auto item = ready.begin(); damaged > 0; --damaged) { // rare, so one by one
       item = std::find_if(item, ready.end(), [](const entry& each) { return !each.message; });
@@ -309,7 +309,7 @@ bool message_queue::release(consumer_id id, std::vector<position>& done) {
   auto& who = *found->second;
   std::vector<entry> returned;
   for (auto& item : who.out)
-    if (item.message) {
+    if (!item.settled) {
       if (grouped())
         leave_group(item);
       returned.push_back(std::move(item));
@@ -334,10 +334,11 @@ void message_queue::settle(consumer_id id, delivery_number first, delivery_numbe
   auto& who = *found->second;
   std::vector<entry> returned;
   for (auto at = find_out(who, first); at != who.out.end() && at->number <= last; ++at) {
-    if (!at->message)
+    if (at->settled)
       continue;
     auto item = *at;
     at->message = {};
+    at->settled = true;
     --who.unsettled;
     --unacked_;
     if (grouped() && (what != verdict::reject || !how_.retry))
@@ -350,8 +351,10 @@ void message_queue::settle(consumer_id id, delivery_number first, delivery_numbe
       leave(std::move(item), death::rejected, done);
     else if (what != verdict::settled)
       forget(item, done);
-    else
+    else {
       end_past(item);
+      unspill(item);
+    }
   }
   drop_settled(who);
   // A quorum queue without a delivery limit puts what a client returns at the tail (RabbitMQ 3.10 writes it anew).
@@ -469,10 +472,8 @@ std::uint64_t message_queue::take_out(const std::function<bool(std::uint64_t seq
       returned_count_ -= was_returned ? 1 : 0;
       ready_bytes_ -= item.footprint;
       ready_body_bytes_ -= item.body_size;
-      if (item.message) {
+      if (item.message)
         resident_bytes_ -= item.footprint;
-        unspill(item);
-      }
       if (drop || item.spilled)
         forget(item, done);
       else
@@ -521,9 +522,11 @@ void message_queue::leave(entry item, death why, std::vector<position>& done) {
   if (!is_dead_lettered(why))
     return forget(item, done);
   const auto failures = failures_of(item);
+  if (item.message)
+    unspill(item);
   end_past(item);
   dead_bytes_ += item.footprint;
-  dead_.push_back({std::move(item.message), item.at, why, item.priority, failures});
+  dead_.push_back({std::move(item.message), item.at, why, item.priority, failures, item.spilled});
 }
 
 bool message_queue::is_dead_lettered(death why) const noexcept {
@@ -621,17 +624,16 @@ message_queue::entry message_queue::pop(level& from) {
     --returned_count_;
   ready_bytes_ -= item.footprint;
   ready_body_bytes_ -= item.body_size;
-  if (item.message) {
+  if (item.message)
     resident_bytes_ -= item.footprint;
-    unspill(item);
-  }
   return item;
 }
 
 /// As a consumer gets it. What is kept stays as it was published: a dead letter doesn't tell its deliveries.
 queued message_queue::shown(const entry& item) const {
   const bool counted = (how_.counts_deliveries || how_.retry) && item.returns > 0;
-  return {counted ? count_delivery(*item.message, item.returns) : item.message, item.at, item.redelivered};
+  const auto at = item.spilled ? 0 : item.at;
+  return {counted ? count_delivery(*item.message, item.returns) : item.message, at, item.redelivered};
 }
 
 delivery_number message_queue::hand_to(consumer& who, entry item, std::vector<position>& done) {
@@ -646,6 +648,8 @@ delivery_number message_queue::hand_to(consumer& who, entry item, std::vector<po
     ++who.unsettled;
     ++unacked_;
     item.number = number;
+    if (item.unkept)
+      item.message = {};
     who.out.push_back(std::move(item));
   }
   if (how_.counts_deliveries)
@@ -681,7 +685,7 @@ void message_queue::make_ready(std::vector<entry> returned, place where) {
   for (const auto& item : returned) {
     ++ready_count_;
     ready_bytes_ += item.footprint;
-    resident_bytes_ += item.footprint;
+    resident_bytes_ += item.message ? item.footprint : 0;
     ready_body_bytes_ += item.body_size;
   }
   if (where == place::tail) {
@@ -738,11 +742,11 @@ std::deque<message_queue::entry>::iterator message_queue::find_out(consumer& who
 }
 
 void message_queue::drop_settled(consumer& who) {
-  while (!who.out.empty() && !who.out.front().message)
+  while (!who.out.empty() && who.out.front().settled)
     who.out.pop_front();
   // One message that is never settled must not keep the places of all that come after it.
   if (who.out.size() > 2 * who.unsettled + gaps_max)
-    std::erase_if(who.out, [](const entry& item) { return !item.message; });
+    std::erase_if(who.out, [](const entry& item) { return item.settled; });
 }
 
 void message_queue::erase_if_spent(consumer& who) {

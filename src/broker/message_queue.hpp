@@ -106,8 +106,10 @@ public:
   };
   /// The first ones of the highest level whose head is missing, about that many bytes; empty if none is.
   std::vector<paged> next_page(std::size_t bytes) const;
-  /// What next_page() named. One without a message was damaged: it is given up, and stays in the log as it is.
-  void page_in(const std::map<paged, message_ptr>& found);
+  /// What next_page() named. One without a message was damaged: it is given up, and stays in the log as it is. If
+  /// memory is scarce, consumers that hold much have it in the log alone; but not where a message may become a dead
+  /// letter.
+  void page_in(const std::map<paged, message_ptr>& found, bool is_scarce = false);
   /// The message to go next is in the log alone.
   bool head_is_paged_out() { return ready_count_ > 0 && !head().message; }
   /// Something stopped since the last call because head_is_paged_out().
@@ -232,11 +234,12 @@ public:
 
   /// A message that left to be dead-lettered; its log position is still taken.
   struct dead {
-    message_ptr message;
+    message_ptr message; ///< null: in the log alone, since a policy asks for dead letters only now
     position at = 0;
     death why = death::rejected;
     std::uint8_t priority = 0;
     std::uint32_t failures = 0; ///< attempts that failed, if they are counted
+    bool spilled = false;       ///< `at` is among the pages; only without a message
   };
   /// All since the last call: what was rejected by falling priority (RabbitMQ), else in order. Only if the queue
   /// dead-letters.
@@ -269,7 +272,7 @@ public:
 
 private:
   struct entry {
-    message_ptr message; ///< null in `out`: settled; in ready_: paged out
+    message_ptr message; ///< null: in the log alone
     position at = 0;
     std::uint64_t sequence = 0;
     instant expires{};          ///< zero: never
@@ -278,6 +281,8 @@ private:
     std::uint8_t priority = 0;  ///< index into ready_
     bool redelivered = false;
     bool spilled = false;        ///< `at` is among the pages
+    bool unkept : 1 = false;     ///< its body isn't kept while it is out: the log has it, and memory is scarce
+    bool settled : 1 = false;    ///< in `out`: no longer there
     std::uint32_t footprint = 0; ///< of the message, here or not
     std::uint32_t body_size = 0;
   };
@@ -360,6 +365,10 @@ private:
   /// Now it is where a message that was never paged out would be.
   void unspill(entry& item);
   bool is_dead_lettered(death why) const noexcept;
+  /// Nobody asks for the body of what has been handed out, unless it comes back.
+  bool ends_without_body() const noexcept {
+    return !how_.dead_letter_exchange && !how_.retry && !how_.delivery_limit && !grouped() && !ids_;
+  }
   bool can_leave(const entry& item, death why);
   static bool is_over(const entry& item, instant now) noexcept {
     return item.expires != instant{} && item.expires <= now;

@@ -59,6 +59,13 @@ constexpr auto delay_max = 10s;
 constexpr std::size_t page_bytes = 1u << 20;
 constexpr std::size_t scarce_bytes_max = 4u << 20;
 
+/// Of messages that go to disk in one transaction: the store needs as much memory again while it writes them.
+constexpr std::size_t spill_part_bytes = 1u << 20;
+
+bool is_memory_scarce(const limits& bounds) {
+  return message::resident_bytes() > static_cast<std::int64_t>(bounds.memory_bytes_max / 2);
+}
+
 /// Messages looked at, or sent back, at once.
 constexpr std::size_t batch_max = 1000;
 
@@ -535,14 +542,21 @@ private:
     const auto kept = std::max<std::uint64_t>(bytes_kept(), here - std::min(here, room));
     paging_out_ = true;
     auto changes = setup_.log->begin();
+    std::size_t bytes = 0;
     queue_.spill(kept, [&](const message_ptr& what) {
+      if (bytes > spill_part_bytes) {
+        setup_.log->commit(std::exchange(changes, setup_.log->begin()), {});
+        bytes = 0;
+      }
       if (!std::exchange(spilled_, true))
         changes->put_message(page_list, setup_.number, make_message("", "", {}, "", false));
       const auto at = setup_.log->take_positions(1);
       changes->put_message(pages_of(setup_.number), at, what);
+      bytes += what->footprint();
       return at;
     });
-    // Once this is synced, so are the puts that publishers committed before they sent us their messages.
+    // Once this is synced, so is what went before it: those parts, and the puts that publishers committed before they
+    // sent us their messages.
     setup_.log->commit(std::move(changes), [self = caf::actor_cast<caf::actor>(this), up_to = queue_.last_sequence()] {
       caf::anon_send(self, pages_stored{up_to});
     });
@@ -568,8 +582,31 @@ private:
       quit(to_caf(read.error()));
       return false;
     }
-    queue_.page_in(found);
+    queue_.page_in(found, is_memory_scarce(setup_.bounds));
     return !wanted.empty();
+  }
+
+  /// False if the log has failed. What is damaged is given up, and stays in the log as it is.
+  bool read_bodies(std::vector<message_queue::dead>& of) {
+    std::vector<message_queue::paged> wanted;
+    for (const auto& each : of)
+      if (!each.message)
+        wanted.push_back({each.at, each.spilled});
+    if (wanted.empty())
+      return true;
+    std::map<message_queue::paged, message_ptr> found;
+    if (const auto read = read_paged(wanted, found); !read) {
+      quit(to_caf(read.error()));
+      return false;
+    }
+    for (auto& each : of)
+      if (!each.message) {
+        each.message = found[{each.at, each.spilled}];
+        if (std::exchange(each.spilled, false))
+          unspilled_.push_back(std::exchange(each.at, 0));
+      }
+    std::erase_if(of, [](const auto& each) { return !each.message; });
+    return true;
   }
 
   expected<void> read_paged(const std::vector<message_queue::paged>& wanted,
@@ -628,6 +665,8 @@ private:
   /// here: what a queue lets go of must not wait for another one.
   void bury() {
     auto dead = queue_.take_dead();
+    if (!read_bodies(dead))
+      return;
     waiting_dead_.insert(waiting_dead_.end(), std::make_move_iterator(dead.begin()),
                          std::make_move_iterator(dead.end()));
     if (waiting_dead_.empty())
@@ -889,8 +928,7 @@ private:
 } // namespace
 
 std::size_t resident_bytes_max(const limits& bounds) noexcept {
-  const bool scarce = message::resident_bytes() > static_cast<std::int64_t>(bounds.memory_bytes_max / 2);
-  return scarce ? std::min(bounds.resident_bytes_max, scarce_bytes_max) : bounds.resident_bytes_max;
+  return is_memory_scarce(bounds) ? std::min(bounds.resident_bytes_max, scarce_bytes_max) : bounds.resident_bytes_max;
 }
 
 expected<void> drop_pages(durable_log& log) {

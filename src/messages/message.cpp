@@ -1,5 +1,8 @@
 #include "messages/message.hpp"
 
+#include <malloc.h>
+
+#include <cstdlib>
 #include <cstring>
 #include <new>
 
@@ -13,19 +16,30 @@ char* copy(char* to, std::string_view from) noexcept {
   return to + from.size();
 }
 
+/// By malloc, so that the allocator may be asked for the block's size.
+void* allocate(std::size_t size) {
+  if (auto* block = std::malloc(size))
+    return block;
+  throw std::bad_alloc{};
+}
+
 } // namespace
 
+std::int64_t message::memory_bytes() const noexcept {
+  return static_cast<std::int64_t>(keeping_bytes + ::malloc_usable_size(const_cast<message*>(this)));
+}
+
 void message_ptr::destroy(message* dead) noexcept {
-  message::resident_.fetch_sub(static_cast<std::int64_t>(dead->footprint()), std::memory_order_relaxed);
+  message::resident_.fetch_sub(dead->memory_bytes(), std::memory_order_relaxed);
   dead->~message();
-  ::operator delete(dead);
+  std::free(dead);
 }
 
 message_builder::message_builder(std::string_view exchange, std::string_view routing_key, std::string_view properties,
                                  std::uint64_t body_size, bool persistent, std::string_view hidden_keys) {
   const auto size =
       sizeof(message) + exchange.size() + routing_key.size() + properties.size() + hidden_keys.size() + body_size;
-  auto* made = new (::operator new(size)) message;
+  auto* made = new (allocate(size)) message;
   made->exchange_size_ = static_cast<std::uint8_t>(exchange.size());
   made->routing_key_size_ = static_cast<std::uint8_t>(routing_key.size());
   made->properties_size_ = static_cast<std::uint32_t>(properties.size());
@@ -33,7 +47,7 @@ message_builder::message_builder(std::string_view exchange, std::string_view rou
   made->persistent_ = persistent;
   made->hidden_keys_size_ = static_cast<std::uint32_t>(hidden_keys.size());
   copy(copy(copy(copy(const_cast<char*>(made->data()), exchange), routing_key), properties), hidden_keys);
-  message::resident_.fetch_add(static_cast<std::int64_t>(size), std::memory_order_relaxed);
+  message::resident_.fetch_add(made->memory_bytes(), std::memory_order_relaxed);
   built_ = message_ptr{made};
 }
 

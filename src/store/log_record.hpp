@@ -19,6 +19,9 @@ namespace switchboard::store {
 
 inline constexpr std::size_t log_page_bytes = 4096; ///< what a disk writes whole, and the kernel without reading first
 
+/// A longer one goes straight to LMDB: there is little left to win by the sync that it saves, and the log is full soon.
+constexpr std::uint64_t record_bytes_max(std::uint64_t log_bytes_max) { return log_bytes_max / 4; }
+
 /// What a record says beside its operations.
 struct log_stamp {
   std::uint64_t sequence = 0;     ///< of the group; the next one's is one higher

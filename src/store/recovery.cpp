@@ -12,18 +12,26 @@ namespace switchboard::store {
 
 namespace {
 
-error lost_groups(const write_ahead_log& log, const log_damage& damage, const std::string& copy) {
+error lost_groups(const write_ahead_log& log, const log_damage& damage, const std::string& kept) {
   return {errc::corrupt, log.path() + ": groups " + std::to_string(damage.first) + " to " +
                              std::to_string(damage.last) + " at byte " + std::to_string(damage.at) +
-                             " fail their check; what is left of them is in " + copy};
+                             " fail their check; what is left of them is " + kept};
 }
 
-error cut_group(const write_ahead_log& log, const log_contents& found, const std::string& copy) {
+error cut_group(const write_ahead_log& log, const log_contents& found, const std::string& kept) {
   return {errc::corrupt, log.path() + ": of group " + std::to_string(found.next) + " at byte " +
                              std::to_string(*found.cut_at) +
                              " only a part is there: the write was cut off before anybody was told of its end, or the "
-                             "disk damaged it. It is not applied; the log as it was is in " +
-                             copy};
+                             "disk damaged it. It is not applied; what is there is " +
+                             kept};
+}
+
+/// What is worth a look later: all of the log if something is lost, else the one record that may be.
+std::string keep(const write_ahead_log& log, std::string_view bytes, const log_contents& found, std::uint64_t applied,
+                 std::uint64_t log_bytes_max) {
+  const auto kept =
+      log.keep(found.damaged.empty() ? bytes.substr(*found.cut_at, record_bytes_max(log_bytes_max)) : bytes, applied);
+  return kept ? "in " + *kept : "not kept: " + kept.error().what;
 }
 
 } // namespace
@@ -38,14 +46,12 @@ expected<void> recover(lmdb_files& files, counters& numbers, write_ahead_log& lo
                  log.path() + ": does not go on where data.mdb ends (group " + std::to_string(numbers.applied()) +
                      "): they are not of the same moment. Without write_ahead.log the store opens as data.mdb has it"};
   if (!found.damaged.empty() || found.cut_at) {
-    const auto copy = log.keep_copy(numbers.applied());
-    if (!copy)
-      return copy.error();
+    const auto kept = keep(log, *bytes, found, numbers.applied(), how.log_bytes_max);
     for (const auto& one : found.damaged)
       if (how.on_damage)
-        how.on_damage(lost_groups(log, one, *copy));
+        how.on_damage(lost_groups(log, one, kept));
     if (how.on_log_cut && found.cut_at)
-      how.on_log_cut(cut_group(log, found, *copy));
+      how.on_log_cut(cut_group(log, found, kept));
   }
   if (how.on_log_cut && !log.is_whole())
     how.on_log_cut({errc::corrupt, log.path() + ": ends at byte " + std::to_string(bytes->size()) +

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <utility>
 
 #include "base/fail_point.hpp"
@@ -82,13 +83,20 @@ expected<std::string> write_ahead_log::read() const {
   return bytes;
 }
 
-expected<std::string> write_ahead_log::keep_copy(std::uint64_t number) const {
-  const auto copy = path_ + ".damaged-" + std::to_string(number);
+expected<std::string> write_ahead_log::keep(std::string_view part, std::uint64_t number) const {
+  const auto beside = path_ + ".damaged-" + std::to_string(number);
   std::error_code trouble;
-  std::filesystem::copy_file(path_, copy, std::filesystem::copy_options::overwrite_existing, trouble);
-  if (trouble)
-    return error{errc::io_failed, copy + ": " + trouble.message()};
-  return copy;
+  const auto space = std::filesystem::space(std::filesystem::path{path_}.parent_path(), trouble);
+  if (!trouble && space.available / 4 < part.size())
+    return error{errc::io_failed, beside + ": " + std::strerror(ENOSPC)};
+  std::ofstream file{beside, std::ios::binary | std::ios::trunc};
+  file.write(part.data(), static_cast<std::streamsize>(part.size()));
+  file.close();
+  if (file)
+    return beside;
+  const auto why = log_error(beside);
+  std::filesystem::remove(beside, trouble);
+  return why;
 }
 
 expected<void> write_ahead_log::append(std::string_view record) {

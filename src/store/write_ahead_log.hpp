@@ -30,8 +30,9 @@ public:
   expected<std::string> read() const;
   /// False if its size is none that this class gives it.
   bool is_whole() const noexcept;
-  /// Copies the file beside itself, for whoever wants to know what was in it; the copy's path.
-  expected<std::string> keep_copy(std::uint64_t number) const;
+  /// Puts a part of the file beside it, for whoever wants to know what was in it, if there is room for three more of
+  /// that size; the path of the new file. Else nothing is left of it.
+  expected<std::string> keep(std::string_view part, std::uint64_t number) const;
 
   /// Bytes that one more record may have.
   std::uint64_t room() const noexcept { return bytes_max_ - at_; }

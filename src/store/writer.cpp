@@ -23,10 +23,6 @@ constexpr auto company_wait = 5ms;
 /// How long a lump gathers: what is put and taken within it never reaches LMDB.
 constexpr auto lump_age_max = 500ms;
 
-/// A group with a record longer than this part of the log goes straight to LMDB: there is little left to win by the
-/// sync that it saves, and the log is full soon.
-constexpr std::uint64_t record_share = 4;
-
 /// Pages of LMDB that a transaction copies before it frees the old ones.
 constexpr std::uint64_t map_reserve = 512u << 10;
 
@@ -298,7 +294,7 @@ void writer::say_full(bool is_full) {
 
 /// Makes the record if so. Near a full map nothing is confirmed that LMDB might not be able to take.
 bool writer::is_for_log(const operations& changes) {
-  const auto most = static_cast<std::size_t>(std::min(log_.room(), how_.log_bytes_max / record_share));
+  const auto most = static_cast<std::size_t>(std::min(log_.room(), record_bytes_max(how_.log_bytes_max)));
   if (!encode_group(record_, numbers_.log_seed(),
                     {sequence_ + 1, numbers_.positions.next(), numbers_.queue_numbers.next()}, changes, most))
     return false;

@@ -92,6 +92,87 @@ TEST_F(paged_queue, puts_transient_messages_among_its_pages) {
   EXPECT_THAT(done_, IsEmpty());
 }
 
+/// What is out of memory but for the test's log, which has one reference to each.
+TEST_F(paged_queue, keeps_no_body_of_what_is_out_while_memory_is_scarce) {
+  for (const bool durable : {true, false})
+    for (const bool scarce : {true, false}) {
+      queue_ = message_queue{};
+      log_.clear();
+      done_.clear();
+      fill(1, durable);
+      position next = 100;
+      queue_.spill(0, [&](const message_ptr& what) {
+        log_[{next, true}] = what;
+        return next++;
+      });
+      queue_.page_out(0, queue_.last_sequence());
+      const auto id = queue_.add({});
+      const auto read = [&] {
+        std::map<message_queue::paged, message_ptr> found;
+        for (const auto& each : queue_.next_page(1))
+          found[each] = page_text("again");
+        queue_.page_in(found, scarce);
+      };
+      const auto pump = [&] {
+        std::vector<std::string> got;
+        std::int64_t with_it = 0;
+        const auto before = message::resident_bytes();
+        read();
+        queue_.pump([&](auto, auto, const queued& item) { got.emplace_back(item.message->body()); }, done_);
+        with_it = message::resident_bytes() - before;
+        EXPECT_THAT(got, ElementsAre("again"));
+        EXPECT_EQ(with_it == 0, scarce);
+      };
+      pump();
+      queue_.settle(id, 1, 1, verdict::requeue, done_);
+      EXPECT_EQ(queue_.ready(), 1u);
+      EXPECT_EQ(queue_.head_is_paged_out(), scarce);
+      EXPECT_EQ(queue_.resident_bytes() == 0, scarce);
+      EXPECT_THAT(queue_.take_unspilled(), IsEmpty());
+      queue_.grant(id, 1, 1u << 20);
+      if (scarce)
+        pump();
+      else
+        queue_.pump([](auto, auto, const queued&) {}, done_);
+      queue_.settle(id, 2, 2, verdict::ack, done_);
+      EXPECT_EQ(done_.size(), durable ? 1u : 0u);
+      EXPECT_THAT(queue_.take_unspilled(), SizeIs(durable ? 0 : 1));
+      EXPECT_EQ(queue_.unacked(), 0u);
+    }
+}
+
+TEST_F(paged_queue, keeps_the_body_of_what_may_become_a_dead_letter) {
+  const auto reject_one = [&](bool policy_comes_late) {
+    queue_arguments how;
+    how.dead_letter_exchange = "graves";
+    queue_ = message_queue{policy_comes_late ? queue_arguments{} : how};
+    fill(1);
+    queue_.page_out(0, queue_.last_sequence());
+    const auto id = queue_.add({});
+    const auto hand_out = [&] {
+      std::map<message_queue::paged, message_ptr> found;
+      for (const auto& each : queue_.next_page(1))
+        found[each] = log_[each];
+      queue_.page_in(found, true);
+      queue_.grant(id, 1, 1u << 20);
+      queue_.pump([](auto, auto, const queued&) {}, done_);
+    };
+    hand_out();
+    queue_.change(how);
+    queue_.settle(id, 1, 1, verdict::reject, done_);
+    const auto dead = queue_.take_dead();
+    ASSERT_THAT(dead, SizeIs(1));
+    EXPECT_EQ(dead[0].at, 1u);
+    if (policy_comes_late) // then whoever buries it has to read it
+      EXPECT_FALSE(dead[0].message);
+    else
+      EXPECT_EQ(dead[0].message->body(), "1");
+    EXPECT_THAT(done_, IsEmpty());
+  };
+  reject_one(false);
+  reject_one(true);
+}
+
 TEST_F(paged_queue, forgets_a_page_of_what_left_before_it_was_let_go) {
   fill(2, /*durable*/ false);
   position next = 100;
@@ -100,13 +181,13 @@ TEST_F(paged_queue, forgets_a_page_of_what_left_before_it_was_let_go) {
   const auto id = queue_.add({.prefetch = 1});
   queue_.pump([&](auto, auto, const queued& item) { positions.push_back(item.at); }, done_);
   EXPECT_THAT(positions, ElementsAre(0)) << "whoever gets it must not delete what isn't the queue's";
-  EXPECT_THAT(queue_.take_unspilled(), SizeIs(1));
+  EXPECT_THAT(queue_.take_unspilled(), IsEmpty()) << "it may come back";
   queue_.page_out(0, queue_.last_sequence());
   EXPECT_TRUE(queue_.head_is_paged_out());
   queue_.release(id, done_); // what was out comes back, whole, before what is paged out
   EXPECT_FALSE(queue_.head_is_paged_out());
   EXPECT_EQ(queue_.purge(done_), 2u);
-  EXPECT_THAT(queue_.take_unspilled(), SizeIs(1));
+  EXPECT_THAT(queue_.take_unspilled(), SizeIs(2));
   EXPECT_EQ(queue_.ready_bytes(), 0u);
 }
 

@@ -178,7 +178,11 @@ private:
 
   void after_change() {
     paging([&] { queue_.trim(done_); });
-    for (const auto& each : queue_.take_dead()) {
+    for (auto& each : queue_.take_dead()) {
+      if (!each.message)
+        each.message = (each.spilled ? pages_ : log_).at(each.at);
+      if (each.spilled)
+        pages_.erase(std::exchange(each.at, 0));
       seen_.dead.push_back(letter_text(number_of(*each.message), name_of(each.why)));
       if (each.at)
         remove(each.at);
@@ -247,7 +251,7 @@ private:
         complain("position " + std::to_string(each.at) + " was let go and is not in the log");
       found[each] = there == part.end() ? message_ptr{} : there->second;
     }
-    queue_.page_in(found);
+    queue_.page_in(found, page_reads_ % 2 == 0);
     return !wanted.empty();
   }
 

@@ -174,7 +174,7 @@ def raw(mib=96, kind="tmpfs", publishers=4, size=64 << 10):
         # As long as it is full it starts if the store has pages to spare, or says why not; it doesn't crash.
         again = subprocess.Popen(node.arguments(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            code_while_full = again.wait(5)
+            code_while_full = again.wait(3)
         except subprocess.TimeoutExpired:
             again.terminate()
             code_while_full = again.wait(30)

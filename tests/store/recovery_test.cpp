@@ -20,6 +20,7 @@ class recovery : public testing::Test {
 protected:
   recovery() {
     how_.on_damage = [this](const error& why) { damage_.push_back(why.what); };
+    how_.on_log_cut = [this](const error& why) { cut_.push_back(why.what); };
   }
   ~recovery() override { the_disk.mend(); }
 
@@ -55,6 +56,7 @@ protected:
 
   options how_ = small_store({});
   std::vector<std::string> damage_;
+  std::vector<std::string> cut_;
 };
 
 TEST_F(recovery, brings_what_is_in_the_log_to_lmdb) {
@@ -97,6 +99,33 @@ TEST_F(recovery, a_damaged_group_is_reported_and_kept_and_the_others_are_applied
   damage_.clear();
   store.reopen(); // told once
   EXPECT_THAT(damage_, ElementsAre());
+}
+
+TEST_F(recovery, of_a_write_that_was_cut_off_only_what_is_there_of_it_is_kept) {
+  temporary_store store{how_};
+  leave_five_groups_in_the_log(store);
+  flip_bit_of_page(store, 4);
+  store.reopen();
+  EXPECT_THAT(bodies(*store, 1), ElementsAre("1", "2", "3", "4"));
+  const auto log = store.path() + "/write_ahead.log";
+  EXPECT_THAT(damage_, ElementsAre());
+  EXPECT_THAT(cut_, ElementsAre(testing::AllOf(HasSubstr("of group 5 at byte 16384 only a part is there"),
+                                               HasSubstr("what is there is in " + log + ".damaged-0"))));
+  EXPECT_LT(std::filesystem::file_size(log + ".damaged-0"), std::filesystem::file_size(log));
+  std::ifstream kept{log + ".damaged-0", std::ios::binary};
+  const std::string bytes{std::istreambuf_iterator<char>{kept}, {}};
+  EXPECT_EQ(bytes.substr(8, 4), "SBL1");
+}
+
+TEST_F(recovery, what_can_not_be_kept_is_said_and_the_rest_is_applied) {
+  temporary_store store{how_};
+  leave_five_groups_in_the_log(store);
+  flip_bit_of_page(store, 4);
+  const auto beside = store.path() + "/write_ahead.log.damaged-0";
+  std::filesystem::create_directory(beside); // nobody can write a file there
+  store.reopen();
+  EXPECT_THAT(bodies(*store, 1), ElementsAre("1", "2", "3", "4"));
+  EXPECT_THAT(cut_, ElementsAre(HasSubstr("what is there is not kept: " + beside)));
 }
 
 TEST_F(recovery, a_log_of_another_moment_than_the_tables_is_refused) {
