@@ -22,16 +22,10 @@ expected<std::string> publisher::bind() {
 }
 
 bool publisher::has_subscribers() {
-  // XPUB hands on the first subscription to a topic (a 1 before it) and the end of its last one (a 0).
-  ::zmq::message_t news;
-  while (socket_.recv(news, ::zmq::recv_flags::dontwait)) {
-    const auto* what = news.data<char>();
-    if (news.size() > 0 && what[0] == 1)
-      ++topics_;
-    else if (news.size() > 0 && what[0] == 0 && topics_ > 0)
-      --topics_;
-  }
-  return topics_ > 0;
+  ::zmq::message_t news; // a 1 and a topic, when the first one subscribes to it; a 0 and a topic for the end
+  while (socket_.recv(news, ::zmq::recv_flags::dontwait))
+    has_subscribers_ = has_subscribers_ || (news.size() > 0 && *news.data<char>() == 1);
+  return has_subscribers_;
 }
 
 publisher::sent publisher::send(const zmq_message& what) {

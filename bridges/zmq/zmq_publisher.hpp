@@ -25,7 +25,8 @@ public:
     to_all,          ///< every subscriber of the topic has room for it, or there is none
     dropped_for_some ///< at least one was over its high water mark: it misses this message, the others don't
   };
-  /// Somebody subscribes to something.
+  /// Somebody subscribes to something, or did once: libzmq hands on ends of subscriptions that never were (a peer may
+  /// send any), so they can't be counted.
   bool has_subscribers();
   /// Never waits.
   sent send(const zmq_message& what);
@@ -36,7 +37,7 @@ private:
   const options how_;
   ::zmq::context_t context_;
   ::zmq::socket_t socket_;
-  std::size_t topics_ = 0; ///< that somebody subscribes to
+  bool has_subscribers_ = false;
 };
 
 } // namespace switchboard::zmq_stream

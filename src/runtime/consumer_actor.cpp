@@ -160,8 +160,13 @@ void consumer_actor::on_deliver(broker::deliver& what) {
   const auto queue = link.queue; // settling may lose the link
   auto number = what.first;
   in_batch_ = true;
-  for (auto& item : what.items)
-    on_delivery({what.key, number++, queue, std::move(item)});
+  for (auto& item : what.items) {
+    delivery next{what.key, number++, queue, std::move(item)};
+    if (draining_ && next.item.at != 0)
+      settle(next, broker::verdict::requeue); // on disk: found at the next start
+    else
+      on_delivery(std::move(next));
+  }
   on_batch_over();
   in_batch_ = false;
   for (auto& [from, done] : std::exchange(settled_, {}))

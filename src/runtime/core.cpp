@@ -443,10 +443,19 @@ private:
     const auto left = [until] { return std::max(until - steady::now(), steady::duration{1ms}); };
     if (!hosts_)
       return true;
-    bool done = true;
-    hosts_->give_back();
+    // All of them first: what is given back must not be handed out again ahead of what is still to be given back.
+    caf::scoped_actor self{*system_};
+    const auto drain = [&](const caf::actor& consumer) {
+      return self->request<caf::message_priority::high>(consumer, std::chrono::ceil<milliseconds>(left()),
+                                                        drain_consumer{});
+    };
+    std::vector<decltype(drain(caf::actor{}))> answers;
     for (const auto& consumer : consumers())
-      done = ask<drained>(*system_, consumer, drain_consumer{}, std::chrono::ceil<milliseconds>(left())) && done;
+      answers.push_back(drain(consumer));
+    hosts_->give_back();
+    bool done = true;
+    for (auto& answer : answers)
+      answer.receive([](drained) {}, [&](const caf::error&) { done = false; });
     return wait_until([this] { return hosts_->busy() == 0; }, until) && done;
   }
 

@@ -316,6 +316,8 @@ expected<addressed_work> decode_outbox(const store::outbox_record& record) {
   addressed_work result{text("to_type"), text("to_id"), std::move(work)};
   if (result.type.empty() || result.id.empty())
     return {errc::corrupt, "outbox record " + std::to_string(record.number) + " has no address"};
+  if (const auto& body = result.work->what.body; !body.empty() && !is_json(body)) // it goes into the journal as it is
+    return {errc::corrupt, "outbox record " + std::to_string(record.number) + " has a body that is not JSON"};
   return result;
 }
 

@@ -73,8 +73,7 @@ protected:
     const auto& work = *what.content().get_as<do_work>(0).work;
     refused_.fetch_add(1, std::memory_order_relaxed);
     hosts_.finished();
-    answer_error(work, {errc::unavailable, record_.type + " " + record_.id + " has too much to do"},
-                 /*later*/ work.what.kind == SB_EVENT);
+    answer_error(work, {errc::unavailable, record_.type + " " + record_.id + " has too much to do"});
   }
 
 private:
@@ -82,16 +81,18 @@ private:
 
   void on_work(entity_work_ptr work) {
     ++taken_;
-    load_once();
     handle(std::move(work));
     retire_if_over();
   }
 
   void handle(entity_work_ptr work) {
+    load_once();
     if (work->what.kind == SB_TIMER && !is_armed(*work))
       return done(); // cancelled or armed anew while this one was on its way
     if (work->deadline && now() > *work->deadline)
       return discard(*work, {errc::timed_out, "the deadline had passed before it was begun"});
+    if (is_ordered(*work) && hosts_.node().draining)
+      return give_back(*work); // what waits for another attempt was given back, and this comes after it
     if (is_ordered(*work) && first_ && first_ != work)
       return stand_behind(std::move(work));
     if (now() < parked_until_)
@@ -100,7 +101,12 @@ private:
       return on_failure(std::move(work), *unreadable_);
     if (!exists_ && !work->may_create)
       return discard(*work, {errc::not_found, "no such " + record_.type});
-    if (work->what.kind == SB_EVENT && is_repeated(work->what.message_id))
+    const auto repeated = is_repeated(*work);
+    if (!repeated)
+      return on_failure(std::move(work), repeated.error()); // perhaps it was done already
+    if (*repeated && work->what.kind == SB_REQUEST)
+      return give_back(*work); // comes again, and finds its reply
+    if (*repeated)
       return discard(*work, {});
     decide(std::move(work));
   }
@@ -111,16 +117,33 @@ private:
     return work.timer == 0 ? found == timers_.end() : found != timers_.end() && found->second == work.timer;
   }
 
-  bool is_repeated(const std::string& event) {
-    if (event.empty())
+  /// Done before, or about to be: an event of that id; a request that its service, started anew, brings once more.
+  expected<bool> is_repeated(const entity_work& work) {
+    const auto scope = repeat_scope(work);
+    const auto& id = work.what.message_id;
+    if (scope.empty() || id.empty())
       return false;
-    const auto same = [&](const pending& one) {
-      return one.work->what.kind == SB_EVENT && one.work->what.message_id == event;
+    const auto same = [&](const entity_work_ptr& one) {
+      return one.get() != &work && one->what.kind == work.what.kind && one->what.message_id == id;
     };
-    if (std::any_of(pending_.begin(), pending_.end(), same))
+    if (std::any_of(pending_.begin(), pending_.end(), [&](const pending& one) { return same(one.work); }))
       return true;
-    const auto found = hosts_.store().find_reply(event_scope(record_.type, record_.id), event);
-    return found && found->has_value();
+    if (work.what.kind == SB_REQUEST &&
+        std::any_of(aside_.begin(), aside_.end(), [&](const auto& one) { return same(one.second); }))
+      return true;
+    const auto found = hosts_.store().find_reply(scope, id);
+    if (!found)
+      return found.error();
+    return found->has_value();
+  }
+
+  /// Where repeats of it are remembered; empty if they can't get here.
+  std::string repeat_scope(const entity_work& work) const {
+    if (work.what.kind == SB_EVENT)
+      return event_scope(record_.type, record_.id);
+    if (work.what.kind == SB_REQUEST && work.again && work.answer)
+      return work.answer->scope;
+    return {};
   }
 
   /// Nothing came of it and nothing will: whoever sent it acknowledges, or the record of it goes.
@@ -141,10 +164,10 @@ private:
   }
 
   /// Thread-safe: on_refused() calls it too.
-  void answer_error(const entity_work& work, const error& why, bool later = false) const {
+  void answer_error(const entity_work& work, const error& why) const {
     if (!work.from)
       return;
-    work_done answer{work.token, false, status_of(why.code), nullptr, later};
+    work_done answer{work.token, false, status_of(why.code), nullptr};
     if (work.answer)
       answer.reply = std::make_shared<const std::string>(encode_error(*work.answer, why, hosts_.node().clock.now()));
     caf::anon_send<caf::message_priority::high>(work.from, std::move(answer));
@@ -271,6 +294,8 @@ private:
   /// Nobody waits for the answer of an event, a message or a timer, and the state may be another one next time.
   void on_failure(entity_work_ptr work, const error& why) {
     instance_.reset(); // record_ is the last good state
+    if (std::exchange(unreadable_, std::nullopt))
+      loaded_ = false; // perhaps it can be read next time
     hosts_.node().metrics.entities_failed.Add({{"type", record_.type}}).Increment();
     log::failure("decision_failed", {{"entity", card().path},
                                      {"message", work->what.name},

@@ -64,9 +64,10 @@ bool entity_hosts::tell(const std::string& type, const std::string& id, const en
   }
   ++entry.told;
   busy_.fetch_add(1, std::memory_order_acq_rel);
-  // Requests and events may be refused when there are too many: who sent them is told. Timers and messages between
-  // entities are promises already made, so they travel in the lane that is never refused.
-  if (work->what.kind == SB_REQUEST || work->what.kind == SB_EVENT)
+  // Requests may be refused when there are too many: who sent them is told. Timers, events and messages between
+  // entities are promises already made, in an order, so they travel in the lane that is never refused; a subscriber's
+  // prefetch bounds the events.
+  if (work->what.kind == SB_REQUEST)
     caf::anon_send(entry.host, do_work{work});
   else
     caf::anon_send<caf::message_priority::high>(entry.host, do_work{work});

@@ -9,6 +9,9 @@ namespace switchboard::runtime {
 
 namespace {
 
+/// At least what an envelope has besides its body or data.
+constexpr std::size_t envelope_head_bytes = 4096;
+
 sb_bytes borrow(std::string_view text) noexcept { return {text.data(), text.size()}; }
 std::string own(sb_bytes bytes) { return bytes.size ? std::string{bytes.data, bytes.size} : std::string{}; }
 
@@ -119,7 +122,10 @@ expected<std::string> entity_instance::view() {
 }
 
 expected<void> check_decision(const decision& made) {
-  const auto is_json = [](const std::string& text) { return text.empty() || switchboard::is_json(text); };
+  // With the envelope around it, it must be within the limits of whoever reads that.
+  const auto is_json = [](const std::string& text) {
+    return text.empty() || switchboard::is_json(text, envelope_bytes_max - envelope_head_bytes, envelope_depth_max - 1);
+  };
   if (made.reply && !is_json(made.reply->body))
     return {errc::internal, "the reply's body is not JSON within the limits"};
   if (made.state && made.state->bytes.empty())

@@ -34,6 +34,7 @@ struct reply_terms {
 struct entity_work {
   entity_message what;
   bool may_create = false; ///< an entity that does not exist may come to be by it
+  bool again = false;      ///< a request that was delivered before: whoever had it then may have passed it on
   std::optional<reply_terms> answer;
 
   caf::actor from; ///< gets work_done with `token`; null: nobody

@@ -161,6 +161,7 @@ private:
     work->answer = terms;
     work->queue = what.queue->number;
     work->at = what.item.at;
+    work->again = what.item.redelivered;
     work->queue_name = what.queue->name;
     work->source = what.item.message;
     work->deadline = deadline_of(asked, *what.item.message);
@@ -253,6 +254,11 @@ private:
       const auto& [from, terms] = finished.deliveries[index];
       // The entity has answered and deleted the first one in its commit; everything else is ours.
       const bool settled = what.committed && index == 0;
+      if (!settled && must_be_kept(from, terms, finished.method, what.status)) {
+        bury(from,
+             {errc::unavailable, "answered " + std::to_string(what.status) + ", and nobody waits for the answer"});
+        continue;
+      }
       if (!settled && what.reply)
         publish(terms, *what.reply);
       settle(from, settled ? broker::verdict::settled : broker::verdict::ack);
@@ -272,9 +278,17 @@ private:
   }
 
   void answer_now(const delivery& what, const reply_terms& terms, const std::string& method, const error& why) {
-    publish(terms, encode_error(terms, why, now()));
     count(method, std::to_string(status_of(why.code)));
+    if (must_be_kept(what, terms, method, status_of(why.code)))
+      return bury(what, why);
+    publish(terms, encode_error(terms, why, now()));
     settle(what, broker::verdict::ack);
+  }
+
+  /// A durable command that can't be done now, of somebody who will never hear so.
+  static bool must_be_kept(const delivery& what, const reply_terms& terms, const std::string& method, int status) {
+    const bool may_succeed_later = status == status_of(errc::unavailable) || status == status_of(errc::internal);
+    return terms.reply_to.empty() && what.item.at != 0 && method != "GET" && may_succeed_later;
   }
 
   void publish(reply_terms terms, const std::string& encoded) {

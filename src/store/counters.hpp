@@ -45,9 +45,9 @@ private:
 /// What table meta holds. Thread of the writer, but for take() and incarnation().
 class counters {
 public:
-  /// 1 had no write-ahead log. A store of that version becomes one of this when it is opened; the build that wrote it
-  /// would not see what stands in the log, so it refuses it from then on.
-  static constexpr std::uint64_t format_version = 2;
+  /// 1 had no write-ahead log, 2 read its timers by an index. A store of those versions becomes one of this when it is
+  /// opened; the build that wrote it would miss what it doesn't look for, so it refuses it from then on.
+  static constexpr std::uint64_t format_version = 3;
 
   counter positions{"positions", 1'000'000};
   counter queue_numbers{"queue_numbers", 1'000};

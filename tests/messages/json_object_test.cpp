@@ -57,6 +57,10 @@ TEST(json_text, is_known_without_being_read) {
   EXPECT_FALSE(is_json(""));
   EXPECT_FALSE(is_json("{"));
   EXPECT_FALSE(is_json("\"\xff\""));
+  EXPECT_FALSE(is_json({"{}\0", 3})) << "the library takes it for the end";
+  EXPECT_FALSE(is_json("\xef\xbb\xbf{}")) << "the library skips it";
+  EXPECT_FALSE(parse_json({"{}\0", 3}));
+  EXPECT_FALSE(parse_json("\xef\xbb\xbf{}"));
   EXPECT_FALSE(is_json("[1]", 2));
   EXPECT_FALSE(is_json("[[[1]]]", 100, 2));
 }

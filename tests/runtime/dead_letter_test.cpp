@@ -19,6 +19,7 @@ struct failing_work : testing::Test {
   temporary_folder folder;
   std::unique_ptr<core> node;
   std::unique_ptr<client> peer;
+  std::uint32_t failures_most = 1000; ///< before it is parked
 
   void SetUp() override { start(); }
   void TearDown() override { stop(); }
@@ -26,7 +27,7 @@ struct failing_work : testing::Test {
   void start() {
     auto options = counter_node(folder.str());
     options.entities.retry = {20ms, 80ms, 2, 4};
-    options.entities.failures.most = 1000; // not parked
+    options.entities.failures.most = failures_most;
     auto started = core::start(std::move(options));
     ASSERT_TRUE(started) << started.error().what;
     node = std::move(*started);
@@ -52,6 +53,22 @@ struct failing_work : testing::Test {
     const auto until = std::chrono::steady_clock::now() + patience;
     while (value_of(id) != value)
       ASSERT_LT(std::chrono::steady_clock::now(), until);
+  }
+
+  /// As a message of another entity that came back from the dead letters.
+  void tell(const std::string& id, const std::string& name, const std::string& body) {
+    peer->publish("", work_queue("counter"),
+                  dump({{"to_type", "counter"}, {"to_id", id}, {"name", name}, {"body", body}}), true);
+  }
+  /// The names of what it decided, in order, as its journal has them.
+  std::vector<std::string> done_by(const std::string& id) {
+    std::vector<std::string> names;
+    const auto read = node->store().each_journal("counter", id, [&](store::journal_record&& line) {
+      names.push_back(json::parse(line.bytes)["message"]["name"]);
+      return true;
+    });
+    EXPECT_TRUE(read);
+    return names;
   }
 
   /// The next one of that queue; empty if none comes.
@@ -183,6 +200,45 @@ TEST_F(failing_work, a_message_comes_back_from_the_work_queue) {
   mended["name"] = "bump";
   peer->publish("", work_queue("counter"), dump(mended), true);
   await_value("c-2", 1);
+}
+
+TEST_F(failing_work, a_message_whose_body_is_not_JSON_is_a_dead_letter_and_stays_out_of_the_journal) {
+  create("c-1");
+  tell("c-1", "bump", R"(1},"random":"7","outcome":{},"x":{"y":1)");
+  EXPECT_TRUE(letter(work_queue("counter")));
+  EXPECT_THAT(done_by("c-1"), testing::ElementsAre("POST"));
+}
+
+TEST_F(failing_work, that_was_durable_and_of_nobody_who_waits_is_a_dead_letter_if_its_entity_is_parked) {
+  stop();
+  failures_most = 1;
+  start();
+  create("c-1");
+  for (int failure = 0; failure < 3; ++failure)
+    call("POST", "/v1/counters/c-1/never");
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (call("POST", "/v1/counters/c-1/add")["status_code"] != 503)
+    ASSERT_LT(std::chrono::steady_clock::now(), until);
+  while (letters(requests) > 0)
+    ASSERT_TRUE(letter(requests));
+  peer->publish("", requests, envelope("POST", "/v1/counters/c-1/add", "{}"), true);
+  const auto dead = letter(requests);
+  ASSERT_TRUE(dead);
+  EXPECT_EQ(decode_request(dead->body())->route, "/v1/counters/c-1/add");
+}
+
+TEST_F(failing_work, keeps_its_order_over_a_stop) {
+  create("c-1");
+  const auto began = std::chrono::steady_clock::now();
+  tell("c-1", "wait", dump({{"until_ms", in(400ms)}}));
+  tell("c-1", "bump", "{}");
+  while (peer->status(peer->find(work_queue("counter"))).unacked < 2)
+    ASSERT_LT(std::chrono::steady_clock::now() - began, patience);
+  stop();
+  std::this_thread::sleep_until(began + 500ms); // its own time, which no event announces
+  start();
+  await_value("c-1", 2);
+  EXPECT_THAT(done_by("c-1"), testing::ElementsAre("POST", "wait", "bump"));
 }
 
 TEST_F(failing_work, an_event_that_nobody_can_read_is_a_dead_letter) {

@@ -397,10 +397,15 @@ def test_publishers_are_told_that_they_are_blocked_and_http_says_503(new_node):
     channel.queue_declare("pile")
     taker = node.pika()  # what is out, unsettled, must be in memory; what waits goes to disk instead
     taker.channel().basic_consume("pile", lambda *_: None)
-    for _ in range(132):  # a little more than that: what is not read stands in the sockets
-        channel.basic_publish("", "pile", b"x" * 131072)
-        taker.process_data_events(0)
-    until("it is blocked", lambda: taker.process_data_events(0.02) or connection.process_data_events(0.02) or said)
+
+    def blocked():
+        if not said:
+            channel.basic_publish("", "pile", b"x" * 131072)
+        taker.process_data_events(0.001)
+        connection.process_data_events(0.001)
+        return said
+
+    until("it is blocked", blocked)
     status, body = node.request("POST", "/v1/calls", {})
     assert (status, body["error"]["reason"]) == (503, "memory")
     taker.close()  # its connection has not published, so it is served

@@ -220,7 +220,7 @@ TEST(zmq_publisher, a_slow_subscriber_misses_messages_and_the_others_do_not) {
   EXPECT_EQ(from.send({"y", "nobody wants this"}), publisher::sent::to_all);
 }
 
-TEST(zmq_publisher, knows_whether_anybody_subscribes) {
+TEST(zmq_publisher, knows_whether_anybody_ever_subscribed) {
   options how;
   how.port = 0;
   how.linger = 0ms;
@@ -228,24 +228,11 @@ TEST(zmq_publisher, knows_whether_anybody_subscribes) {
   const auto address = from.bind();
   ASSERT_TRUE(address);
   EXPECT_FALSE(from.has_subscribers());
-  const auto becomes = [&](bool wanted) {
-    const auto give_up = std::chrono::steady_clock::now() + 10s;
-    while (from.has_subscribers() != wanted && std::chrono::steady_clock::now() < give_up)
-      std::this_thread::sleep_for(1ms);
-    return from.has_subscribers() == wanted;
-  };
-  {
-    subscriber two_topics{*address, {"x", "y"}};
-    EXPECT_TRUE(becomes(true));
-    {
-      subscriber same{*address, {"x"}};
-      same.timeout(10);
-      while (same.receive().empty())
-        from.send({"x", "join"});
-    }
-    EXPECT_TRUE(from.has_subscribers());
-  }
-  EXPECT_TRUE(becomes(false));
+  subscriber one{*address, {"x"}};
+  const auto give_up = std::chrono::steady_clock::now() + 10s;
+  while (!from.has_subscribers() && std::chrono::steady_clock::now() < give_up)
+    std::this_thread::sleep_for(1ms);
+  EXPECT_TRUE(from.has_subscribers());
 }
 
 } // namespace
