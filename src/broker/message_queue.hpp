@@ -107,8 +107,7 @@ public:
   /// The first ones of the highest level whose head is missing, about that many bytes; empty if none is.
   std::vector<paged> next_page(std::size_t bytes) const;
   /// What next_page() named. One without a message was damaged: it is given up, and stays in the log as it is. If
-  /// memory is scarce, consumers that hold much have it in the log alone; but not where a message may become a dead
-  /// letter.
+  /// memory is scarce, while it is out at a consumer it is in the log alone; but not where it may become a dead letter.
   void page_in(const std::map<paged, message_ptr>& found, bool is_scarce = false);
   /// The message to go next is in the log alone.
   bool head_is_paged_out() { return ready_count_ > 0 && !head().message; }
