@@ -30,7 +30,7 @@ class publisher {
 public:
   explicit publisher(broker_ptr where) : broker_(std::move(where)) {}
 
-  /// What follows is routed as things are then; call once per batch before publish().
+  /// What follows is routed as things are then; call before the first publish() of a batch. Within one it does nothing.
   void begin();
   /// Routes by the message's exchange, keys (also those in CC and BCC, routing_keys.hpp) and headers, and adds it to
   /// the batch. Each one that does not fail has the next ordinal, from 0 in each batch (`enqueued::refused`).

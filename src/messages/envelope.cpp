@@ -43,9 +43,16 @@ int depth_of(std::string_view text) noexcept {
   return deepest;
 }
 
-/// nlohmann's parser skips a byte order mark and takes a NUL for the end. RFC 8259 knows neither.
-bool only_the_library_reads(std::string_view text) noexcept {
-  return text.starts_with("\xef\xbb\xbf") || text.find('\0') != std::string_view::npos;
+/// What is looked at before the library reads it: the limits; and a byte order mark, which nlohmann's parser skips, and
+/// NUL, which it takes for the end. RFC 8259 knows neither.
+expected<void> may_be_read(std::string_view text, std::size_t bytes_max, int depth_max) {
+  if (text.size() > bytes_max)
+    return {errc::too_large, "JSON is over " + std::to_string(bytes_max) + " bytes"};
+  if (depth_of(text) > depth_max)
+    return {errc::too_large, "JSON nests deeper than " + std::to_string(depth_max)};
+  if (text.starts_with("\xef\xbb\xbf") || text.find('\0') != std::string_view::npos)
+    return {errc::bad_format, "not valid JSON"};
+  return {};
 }
 
 const json& member(const json& object, const char* key) {
@@ -265,12 +272,8 @@ std::string_view status_word(int status) noexcept {
 } // namespace
 
 expected<json> parse_json(std::string_view text, std::size_t bytes_max, int depth_max) {
-  if (text.size() > bytes_max)
-    return {errc::too_large, "JSON is over " + std::to_string(bytes_max) + " bytes"};
-  if (depth_of(text) > depth_max)
-    return {errc::too_large, "JSON nests deeper than " + std::to_string(depth_max)};
-  if (only_the_library_reads(text))
-    return {errc::bad_format, "not valid JSON"};
+  if (auto may = may_be_read(text, bytes_max, depth_max); !may)
+    return may.error();
   auto parsed = json::parse(text, nullptr, false);
   if (parsed.is_discarded())
     return {errc::bad_format, "not valid JSON"};
@@ -278,7 +281,7 @@ expected<json> parse_json(std::string_view text, std::size_t bytes_max, int dept
 }
 
 bool is_json(std::string_view text, std::size_t bytes_max, int depth_max) {
-  return text.size() <= bytes_max && depth_of(text) <= depth_max && !only_the_library_reads(text) && json::accept(text);
+  return may_be_read(text, bytes_max, depth_max) && json::accept(text);
 }
 
 std::string request::customer_id() const {

@@ -12,31 +12,18 @@ std::string by_library(const json& value) { return value.dump(-1, ' ', false, js
 
 bool is_plain(char c) noexcept { return c >= ' ' && c < '\x7f'; }
 
-template <class Range, class Write>
-void append_all(std::string& to, char open, char close, const Range& all, Write&& write) {
-  char before = open;
-  for (const auto& one : all) {
-    to += before;
-    write(one);
-    before = ',';
-  }
-  if (before == open)
-    to += open;
-  to += close;
-}
-
 // The library's writer takes each byte of each text through its UTF-8 machine, which was a tenth of an entity's work.
 // Depth is bounded where values are read (envelope_depth_max).
 void append(std::string& to, const json& value) { // NOLINT(misc-no-recursion)
   switch (value.type()) {
   case json::value_t::object:
-    return append_all(to, '{', '}', value.get_ref<const json::object_t&>(), [&](const auto& member) {
+    return append_json_list(to, "{}", value.get_ref<const json::object_t&>(), [&](const auto& member) {
       append_json_string(to, member.first);
       to += ':';
       append(to, member.second);
     });
   case json::value_t::array:
-    return append_all(to, '[', ']', value.get_ref<const json::array_t&>(), [&](const auto& one) { append(to, one); });
+    return append_json_list(to, "[]", value.get_ref<const json::array_t&>(), [&](const auto& one) { append(to, one); });
   case json::value_t::string:
     return append_json_string(to, value.get_ref<const std::string&>());
   case json::value_t::number_integer:

@@ -16,6 +16,20 @@ std::string dump(const nlohmann::json& value);
 /// `text` as a JSON string, with its quotes.
 void append_json_string(std::string& to, std::string_view text);
 
+/// What `write` appends for each of `all`, with commas between them and `brackets` around it.
+template <class Range, class Write>
+void append_json_list(std::string& to, std::string_view brackets, const Range& all, Write&& write) {
+  to += brackets.front();
+  bool is_first = true;
+  for (const auto& one : all) {
+    if (!is_first)
+      to += ',';
+    is_first = false;
+    write(one);
+  }
+  to += brackets.back();
+}
+
 class json_object {
 public:
   /// `name` is a literal of ours that needs no escape.
@@ -30,6 +44,14 @@ public:
   json_object& raw(std::string_view name, std::string_view value) {
     begin(name);
     text_ += value.empty() ? std::string_view{"null"} : value;
+    return *this;
+  }
+
+  /// `write(to, one)` appends the JSON of each of `all`.
+  template <class Range, class Write>
+  json_object& array(std::string_view name, const Range& all, Write&& write) {
+    begin(name);
+    append_json_list(text_, "[]", all, [&](const auto& one) { write(text_, one); });
     return *this;
   }
 

@@ -35,30 +35,18 @@ std::string message_json(const entity_message& what) {
   return std::move(out).finish();
 }
 
-/// One JSON array of what `write` appends for each of `all`.
-template <class Range, class Write>
-std::string array_of(const Range& all, Write&& write) {
-  std::string list{"["};
-  for (const auto& one : all) {
-    if (list.size() > 1)
-      list += ',';
-    write(list, one);
-  }
-  return list += ']';
-}
-
 std::string outcome_json(const decision& made) {
   json_object out;
   out.raw("ended", made.ended ? "true" : "false");
-  out.raw("events", array_of(made.events, [](auto& to, const auto& event) { append_json_string(to, event.type); }));
-  out.raw("sends", array_of(made.sends, [](auto& to, const auto& send) {
-            append_json_string(to, send.to_type + "/" + send.to_id + " " + send.name);
-          }));
-  out.raw("timers", array_of(made.timers, [](auto& to, const auto& timer) {
-            json_object one;
-            one.text("name", timer.name).raw("delay_ms", timer.delay ? std::to_string(timer.delay->count()) : "");
-            to += std::move(one).finish();
-          }));
+  out.array("events", made.events, [](auto& to, const auto& event) { append_json_string(to, event.type); });
+  out.array("sends", made.sends, [](auto& to, const auto& send) {
+    append_json_string(to, send.to_type + "/" + send.to_id + " " + send.name);
+  });
+  out.array("timers", made.timers, [](auto& to, const auto& timer) {
+    json_object one;
+    one.text("name", timer.name).raw("delay_ms", timer.delay ? std::to_string(timer.delay->count()) : "");
+    to += std::move(one).finish();
+  });
   if (made.reply) {
     json_object reply;
     reply.number("status", made.reply->status).text("reason", made.reply->reason);

@@ -124,7 +124,7 @@ private:
     if (scope.empty() || id.empty())
       return false;
     const auto same = [&](const entity_work_ptr& one) {
-      return one.get() != &work && one->what.kind == work.what.kind && one->what.message_id == id;
+      return one->what.kind == work.what.kind && one->what.message_id == id;
     };
     if (std::any_of(pending_.begin(), pending_.end(), [&](const pending& one) { return same(one.work); }))
       return true;

@@ -295,14 +295,13 @@ private:
     if (terms.reply_to.empty())
       return;
     terms.persistent = false; // the request may be asked again
-    if (!std::exchange(has_replies_, true))
-      publisher_.begin();
+    publisher_.begin();
     publisher_.publish(reply_message(terms, encoded));
   }
 
   /// Those of one message together: refusing a flood must cost little.
   void send_replies() {
-    if (std::exchange(has_replies_, false))
+    if (!publisher_.empty())
       publisher_.take().send();
   }
 
@@ -324,7 +323,6 @@ private:
   const std::string scope_; ///< of stored replies; the same for both queue names
   route_table routes_;
   broker::publisher publisher_;
-  bool has_replies_ = false; ///< in publisher_, not sent yet
   admission admission_;
   std::unordered_map<std::uint64_t, job> jobs_;
   std::unordered_map<std::string, std::uint64_t> by_message_;

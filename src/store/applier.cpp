@@ -1,9 +1,5 @@
 #include "store/applier.hpp"
 
-#include <algorithm>
-#include <tuple>
-#include <vector>
-
 #include "store/elision.hpp"
 
 namespace switchboard::store {
@@ -100,45 +96,14 @@ void applier::operator()(const outbox_record& put) {
 
 void applier::operator()(const batch::outbox_delete& gone) { txn_.erase(table::outbox, outbox_key(gone.number)); }
 
-namespace {
-
-/// Puts of one kind, each with a key of its own: in the order of their keys they share pages, as they came they don't.
-template <class Record>
-class sorted_puts {
-public:
-  bool take(const batch::operation& what) {
-    const auto* put = std::get_if<Record>(&what);
-    if (put)
-      all_.push_back(put);
-    return put != nullptr;
-  }
-  void apply(applier& with, const write_txn& txn) {
-    std::stable_sort(all_.begin(), all_.end(), [](const Record* a, const Record* b) {
-      return std::tie(a->type, a->id, a->sequence) < std::tie(b->type, b->id, b->sequence);
-    });
-    for (const auto* one : all_)
-      if (txn.ok())
-        with(*one);
-  }
-
-private:
-  std::vector<const Record*> all_;
-};
-
-} // namespace
-
 std::size_t apply(write_txn& txn, sealer& seals, std::span<const std::span<const batch::operation>> parts) {
   const auto plan = elide(parts);
   applier apply_one{txn, seals};
-  sorted_puts<journal_record> journal;
-  sorted_puts<entity_record> entities;
   std::size_t index = 0;
   for (const auto part : parts)
     for (const auto& what : part)
-      if (!plan.skipped[index++] && !journal.take(what) && !entities.take(what) && txn.ok())
+      if (!plan.skipped[index++] && txn.ok())
         std::visit(apply_one, what);
-  entities.apply(apply_one, txn);
-  journal.apply(apply_one, txn);
   return plan.puts;
 }
 
