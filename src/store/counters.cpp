@@ -63,9 +63,11 @@ expected<void> counters::check_format(write_txn& txn, sealer& seals, const lmdb_
 bool counters::load_log(write_txn& txn, sealer& seals) {
   const auto seed = read(txn, "log_seed");
   const auto applied = read(txn, "log_applied");
-  if (seed.damaged || applied.damaged)
+  const auto begin = read(txn, "log_begin");
+  if (seed.damaged || applied.damaged || begin.damaged)
     return false;
   applied_ = applied.value.value_or(0);
+  log_begin_ = begin.value.value_or(0);
   if (seed.value) {
     log_seed_ = *seed.value;
     return true;
@@ -76,11 +78,13 @@ bool counters::load_log(write_txn& txn, sealer& seals) {
   return true;
 }
 
-void counters::set_applied(write_txn& txn, sealer& seals, std::uint64_t sequence) {
-  if (sequence == applied_)
-    return;
+void counters::set_applied(write_txn& txn, sealer& seals, std::uint64_t sequence, std::uint64_t log_begin) {
+  if (sequence != applied_)
+    write(txn, seals, "log_applied", sequence);
+  if (log_begin != log_begin_)
+    write(txn, seals, "log_begin", log_begin);
   applied_ = sequence;
-  write(txn, seals, "log_applied", sequence);
+  log_begin_ = log_begin;
 }
 
 expected<void> counters::load(lmdb_files& files) {

@@ -42,12 +42,13 @@ private:
   std::atomic<std::uint64_t> mark_{1};
 };
 
-/// What table meta holds. Thread of the writer, but for take() and incarnation().
+/// What table meta holds. One thread at a time, but for take() and incarnation().
 class counters {
 public:
-  /// 1 had no write-ahead log, 2 read its timers by an index. A store of those versions becomes one of this when it is
-  /// opened; the build that wrote it would miss what it doesn't look for, so it refuses it from then on.
-  static constexpr std::uint64_t format_version = 3;
+  /// 1 had no write-ahead log, 2 read its timers by an index, 3 began its log always at the front. A store of those
+  /// versions becomes one of this when it is opened; the build that wrote it would miss what it doesn't look for, so it
+  /// refuses it from then on.
+  static constexpr std::uint64_t format_version = 4;
 
   counter positions{"positions", 1'000'000};
   counter queue_numbers{"queue_numbers", 1'000};
@@ -62,8 +63,10 @@ public:
   std::uint64_t log_seed() const noexcept { return log_seed_; }
   /// The last group of the log that stands in LMDB, as of load() or set_applied().
   std::uint64_t applied() const noexcept { return applied_; }
+  /// The byte of the log where the group behind applied() begins, if it is not at the front; as of load().
+  std::uint64_t log_begin() const noexcept { return log_begin_; }
   /// Goes into the same transaction as the groups it speaks of.
-  void set_applied(write_txn& txn, sealer& seals, std::uint64_t sequence);
+  void set_applied(write_txn& txn, sealer& seals, std::uint64_t sequence, std::uint64_t log_begin);
 
 private:
   expected<void> check_format(write_txn& txn, sealer& seals, const lmdb_files& files);
@@ -72,6 +75,7 @@ private:
   std::uint64_t incarnation_ = 0;
   std::uint64_t log_seed_ = 0;
   std::uint64_t applied_ = 0;
+  std::uint64_t log_begin_ = 0;
 };
 
 } // namespace switchboard::store

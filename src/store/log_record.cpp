@@ -206,36 +206,65 @@ std::optional<logged_group> decode_group(std::string_view bytes, std::uint64_t s
   return logged_group{head->stamp, std::move(*changes), whole_pages(head->size)};
 }
 
-log_contents read_log(std::string_view file, std::uint64_t seed, std::uint64_t applied) {
+namespace {
+
+/// Goes through a log in the order it was written.
+struct log_reader {
+  std::string_view file;
+  std::uint64_t seed;
   log_contents found;
-  auto next = applied + 1;
   std::optional<std::size_t> unread; // where a group should stand and doesn't
-  for (std::size_t at = 0; at < file.size();) {
-    // A record of an earlier round is as good as none; its check need not be looked at.
-    const auto head = read_head(file.substr(at));
-    auto group = head && head->stamp.sequence >= next ? decode_group(file.substr(at), seed) : std::nullopt;
-    if (!group) {
-      if (!unread && begins_here(file.substr(at), seed, next))
-        found.cut_at = at;
-      unread = unread.value_or(at);
-      at += log_page_bytes;
-      continue;
-    }
-    if (group->stamp.sequence != next) {
-      if (!unread) {
-        found.is_ahead = true;
-        return found;
+  std::size_t unread_pages = 0;      // since then
+
+  /// False: the log is ahead.
+  bool read(std::size_t at, std::size_t end) {
+    const auto front = at;
+    while (at < end) {
+      // A record of an earlier round is as good as none; its check need not be looked at.
+      const auto head = read_head(file.substr(at));
+      auto group = head && head->stamp.sequence >= found.next ? decode_group(file.substr(at), seed) : std::nullopt;
+      if (!group) {
+        const bool may_begin = !unread || at == front;
+        if (may_begin && begins_here(file.substr(at), seed, found.next))
+          found.cut_at = at;
+        unread = unread.value_or(at);
+        ++unread_pages;
+        at += log_page_bytes;
+        continue;
       }
-      found.damaged.push_back({next, group->stamp.sequence - 1, *unread});
+      at += group->bytes;
+      if (!take(*std::move(group)))
+        return false;
+    }
+    return true;
+  }
+
+  bool take(logged_group group) {
+    if (const auto missing = group.stamp.sequence - found.next; missing > 0) {
+      // Each has a page at least; with fewer pages than that they never stood here.
+      found.is_ahead = missing > unread_pages;
+      if (found.is_ahead)
+        return false;
+      found.damaged.push_back({found.next, group.stamp.sequence - 1, *unread});
     }
     unread.reset();
+    unread_pages = 0;
     found.cut_at.reset();
-    next = group->stamp.sequence + 1;
-    at += group->bytes;
-    found.groups.push_back(std::move(*group));
+    found.next = group.stamp.sequence + 1;
+    found.groups.push_back(std::move(group));
+    return true;
   }
-  found.next = next;
-  return found;
+};
+
+} // namespace
+
+log_contents read_log(std::string_view file, std::uint64_t seed, std::uint64_t applied, std::uint64_t begin) {
+  log_reader reader{file, seed, {}, {}, 0};
+  reader.found.next = applied + 1;
+  const auto from = begin < file.size() ? begin / log_page_bytes * log_page_bytes : 0;
+  if (reader.read(from, file.size()))
+    reader.read(0, from);
+  return std::move(reader.found);
 }
 
 } // namespace switchboard::store

@@ -68,7 +68,8 @@ struct log_contents {
 };
 
 /// A group is written only after the one before it was synced. So what cannot be read is damaged if a later group is
-/// there, and a write that never ended if none is.
-log_contents read_log(std::string_view file, std::uint64_t seed, std::uint64_t applied);
+/// there, and a write that never ended if none is. `begin`: the byte where group `applied + 1` stands, or, if not
+/// there, at the front; from the file's end the log goes on at its front.
+log_contents read_log(std::string_view file, std::uint64_t seed, std::uint64_t applied, std::uint64_t begin = 0);
 
 } // namespace switchboard::store

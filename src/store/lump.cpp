@@ -38,52 +38,66 @@ struct visited_table {
 
 void lump::add(operations group, std::size_t bytes) {
   const std::lock_guard hold{mutex_};
-  groups_.push_back(std::move(group)); // its operations stay where they are
-  bytes_ += bytes;
-  for (const auto& what : groups_.back()) {
-    touched_.set(static_cast<std::size_t>(std::visit(visited_table{}, what)));
-    index(what);
-  }
+  gathering_.groups.push_back(std::move(group)); // its operations stay where they are
+  gathering_.bytes += bytes;
+  for (const auto& what : gathering_.groups.back())
+    gathering_.index(what);
 }
 
-void lump::index(const batch::operation& what) {
+void lump::generation::index(const batch::operation& what) {
+  touched.set(static_cast<std::size_t>(std::visit(visited_table{}, what)));
   if (const auto* put = std::get_if<entity_record>(&what))
-    last_[entity_name(put->type, put->id)] = &what;
+    last[entity_name(put->type, put->id)] = &what;
   else if (const auto* gone = std::get_if<batch::entity_delete>(&what))
-    last_[entity_name(gone->type, gone->id)] = &what;
+    last[entity_name(gone->type, gone->id)] = &what;
   else if (const auto* reply = std::get_if<reply_record>(&what))
-    last_[reply_name(reply->scope, reply->message_id)] = &what;
+    last[reply_name(reply->scope, reply->message_id)] = &what;
 }
 
-void lump::clear() {
-  std::vector<operations> gone; // freed without the lock
+void lump::freeze() {
   const std::lock_guard hold{mutex_};
-  gone.swap(groups_);
-  bytes_ = 0;
-  last_.clear();
-  touched_.reset();
+  frozen_ = std::exchange(gathering_, {});
+  frozen_bytes_ = frozen_.bytes;
+}
+
+void lump::clear(generation& what) {
+  generation gone; // freed without the lock
+  const std::lock_guard hold{mutex_};
+  std::swap(gone, what);
+}
+void lump::clear_gathering() { clear(gathering_); }
+void lump::clear_frozen() {
+  clear(frozen_);
+  frozen_bytes_ = 0;
+}
+
+const batch::operation* lump::last(const std::string& name) const {
+  for (const auto* one : {&gathering_, &frozen_})
+    if (const auto found = one->last.find(name); found != one->last.end())
+      return found->second;
+  return nullptr;
 }
 
 recent<entity_record> lump::find_entity(std::string_view type, std::string_view id) const {
   const std::lock_guard hold{mutex_};
-  const auto found = last_.empty() ? last_.end() : last_.find(entity_name(type, id));
-  if (found == last_.end())
+  const auto* found = last(entity_name(type, id));
+  if (!found)
     return std::nullopt;
-  const auto* record = std::get_if<entity_record>(found->second);
+  const auto* record = std::get_if<entity_record>(found);
   return recent<entity_record>{std::in_place, record ? std::optional{*record} : std::nullopt};
 }
 
 recent<reply_record> lump::find_reply(std::string_view scope, std::string_view message_id) const {
   const std::lock_guard hold{mutex_};
-  const auto found = last_.empty() ? last_.end() : last_.find(reply_name(scope, message_id));
-  if (found == last_.end())
+  const auto* found = last(reply_name(scope, message_id));
+  if (!found)
     return std::nullopt;
-  return recent<reply_record>{std::in_place, std::get<reply_record>(*found->second)};
+  return recent<reply_record>{std::in_place, std::get<reply_record>(*found)};
 }
 
 bool lump::touches(table visited) const {
   const std::lock_guard hold{mutex_};
-  return touched_.test(static_cast<std::size_t>(visited));
+  return (gathering_.touched | frozen_.touched).test(static_cast<std::size_t>(visited));
 }
 
 } // namespace switchboard::store

@@ -40,7 +40,7 @@ expected<void> recover(lmdb_files& files, counters& numbers, write_ahead_log& lo
   const auto bytes = log.read();
   if (!bytes)
     return bytes.error();
-  const auto found = read_log(*bytes, numbers.log_seed(), numbers.applied());
+  const auto found = read_log(*bytes, numbers.log_seed(), numbers.applied(), numbers.log_begin());
   if (found.is_ahead)
     return error{errc::precondition_failed,
                  log.path() + ": does not go on where data.mdb ends (group " + std::to_string(numbers.applied()) +
@@ -56,7 +56,7 @@ expected<void> recover(lmdb_files& files, counters& numbers, write_ahead_log& lo
   if (how.on_log_cut && !log.is_whole())
     how.on_log_cut({errc::corrupt, log.path() + ": ends at byte " + std::to_string(bytes->size()) +
                                        ", which is no size that the store gives it: something cut it off"});
-  if (found.groups.empty())
+  if (found.groups.empty() && numbers.log_begin() == 0)
     return {};
   std::vector<std::span<const batch::operation>> parts;
   for (const auto& group : found.groups) {
@@ -70,7 +70,7 @@ expected<void> recover(lmdb_files& files, counters& numbers, write_ahead_log& lo
   if (txn.bytes_used() > files.map_bytes_max())
     return to_error(MDB_MAP_FULL, files);
   numbers.raise(txn, seals);
-  numbers.set_applied(txn, seals, found.groups.back().stamp.sequence);
+  numbers.set_applied(txn, seals, found.groups.empty() ? numbers.applied() : found.groups.back().stamp.sequence, 0);
   pass(fail_point::recovery_before_commit);
   if (auto synced = txn.commit(); !synced)
     return synced;

@@ -57,7 +57,7 @@ write_ahead_log::write_ahead_log(int file, std::string path, std::uint64_t bytes
 
 write_ahead_log::write_ahead_log(write_ahead_log&& other) noexcept
     : file_(std::exchange(other.file_, -1)), path_(std::move(other.path_)), bytes_max_(other.bytes_max_),
-      size_(other.size_), at_(other.at_), sync_(other.sync_) {}
+      size_(other.size_), frozen_(other.frozen_), begin_(other.begin_), at_(other.at_), sync_(other.sync_) {}
 
 write_ahead_log::~write_ahead_log() {
   if (file_ >= 0)
@@ -97,6 +97,16 @@ expected<std::string> write_ahead_log::keep(std::string_view part, std::uint64_t
   const auto why = log_error(beside);
   std::filesystem::remove(beside, trouble);
   return why;
+}
+
+/// Goes on behind what is frozen, or at the front if enough is free there or little is left here: so a store with
+/// little traffic keeps a small file.
+std::uint64_t write_ahead_log::freeze() noexcept {
+  frozen_ = {begin_, at_};
+  if (begin_ >= log_growth || bytes_max_ - at_ < bytes_max_ / 4)
+    at_ = 0;
+  begin_ = at_;
+  return at_;
 }
 
 expected<void> write_ahead_log::append(std::string_view record) {

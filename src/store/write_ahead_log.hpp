@@ -1,6 +1,9 @@
-// The file of the write-ahead log: write_ahead.log in the store's directory. One append, one sync. When all of it
-// stands in LMDB it is written again from its beginning: its blocks stay the same, so a sync has no metadata of the
-// file system to write beside the data.
+// The file of the write-ahead log: write_ahead.log in the store's directory. One append, one sync. What stands in LMDB
+// is written over: its blocks stay the same, so a sync has no metadata of the file system to write beside the data.
+//
+// The file holds at most two stretches that LMDB lacks: one that is frozen, on its way to LMDB, and the one that grows.
+//
+//   | ... | frozen ... | growing ... -> |      or      | growing ... ->  | ... | frozen ... |
 #pragma once
 
 #include <algorithm>
@@ -34,14 +37,26 @@ public:
   /// that size; the path of the new file. Else nothing is left of it.
   expected<std::string> keep(std::string_view part, std::uint64_t number) const;
 
-  /// Bytes that one more record may have.
-  std::uint64_t room() const noexcept { return bytes_max_ - at_; }
+  /// Bytes that one more record may have. With nothing frozen at least a quarter of the file after freeze() or
+  /// rewind().
+  std::uint64_t room() const noexcept {
+    const bool before_frozen = at_ <= frozen_.begin && frozen_.begin < frozen_.end;
+    return (before_frozen ? frozen_.begin : bytes_max_) - at_;
+  }
   /// By which the file will still grow.
   std::uint64_t bytes_to_come() const noexcept { return bytes_max_ - std::min(size_, bytes_max_); }
   /// Writes and syncs. Precondition: whole pages, no more than room().
   expected<void> append(std::string_view record);
+  /// What was appended is kept until forget_frozen(); returns where the next record goes. Precondition: nothing is
+  /// frozen.
+  std::uint64_t freeze() noexcept;
+  /// What was frozen is in LMDB, and synced.
+  void forget_frozen() noexcept { frozen_ = {}; }
   /// The next record goes to the beginning. Precondition: everything appended is in LMDB, and synced.
-  void rewind() noexcept { at_ = 0; }
+  void rewind() noexcept {
+    frozen_ = {};
+    begin_ = at_ = 0;
+  }
 
 private:
   write_ahead_log(int file, std::string path, std::uint64_t bytes_max, std::uint64_t size, bool sync) noexcept;
@@ -51,8 +66,14 @@ private:
   int file_;
   std::string path_;
   std::uint64_t bytes_max_;
-  std::uint64_t size_;   // of the file
-  std::uint64_t at_ = 0; // where the next record goes
+  struct stretch {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+  };
+  std::uint64_t size_; // of the file
+  stretch frozen_;
+  std::uint64_t begin_ = 0; // of what grows
+  std::uint64_t at_ = 0;    // where the next record goes
   bool sync_;
 };
 

@@ -155,9 +155,10 @@ void writer::run() {
     } while (!is_stuck() && taken_done_ < taken_.size());
     taken_.erase(taken_.begin(), taken_.begin() + static_cast<std::ptrdiff_t>(taken_done_));
     taken_done_ = 0;
-    if (is_checkpoint_due())
-      if (const auto done = write_down_lump(); !done)
-        return fail(done.error());
+    if (const auto done = end_if_written(); !done)
+      return fail(done.error());
+    if (!under_way_ && is_checkpoint_due())
+      begin_checkpoint();
   }
   if (const auto done = write_down_lump(); !done)
     fail(done.error());
@@ -167,12 +168,13 @@ void writer::run() {
 bool writer::wait_for_work() {
   std::unique_lock hold{mutex_};
   const auto is_called = [this] {
-    return is_urgent_ || wanted_ || running_ || nudged_ || stopping_ || asked_ != serving_;
+    const bool may_expire = !under_way_ && (wanted_ || running_);
+    return is_urgent_ || may_expire || nudged_ || stopping_ || written_ || asked_ != serving_;
   };
   if (is_stuck())
-    work_.wait_for(hold, full_recheck, [this] { return stopping_ || asked_ != serving_; });
+    work_.wait_for(hold, full_recheck, [this] { return stopping_ || written_ || asked_ != serving_; });
   while (!is_stuck() && !is_called()) {
-    is_asleep_ = incoming_.empty() && lump_.empty();
+    is_asleep_ = incoming_.empty() && (lump_.empty() || under_way_);
     if (is_asleep_)
       work_.wait(hold);
     else if (!work_.wait_for(hold, company_wait, is_called))
@@ -188,7 +190,7 @@ bool writer::wait_for_work() {
   incoming_bytes_ = 0;
   is_urgent_ = nudged_ = false;
   serving_ = asked_;
-  if (wanted_) {
+  if (wanted_ && !under_way_) {
     running_ = std::exchange(wanted_, std::nullopt);
     expiring_ = true;
   }
@@ -267,6 +269,8 @@ writer::gathered writer::gather(group batches) {
 /// Takes the changes if it writes them. Deletions find pages in LMDB's slack, or it is over.
 expected<writer::outcome> writer::put_down(operations& changes, reserve how) {
   if (is_for_log(changes)) {
+    if (const auto made = make_room(); !made)
+      return made.error();
     if (const auto written = log(std::move(changes)); !written)
       return written.error();
     ++commits_;
@@ -294,11 +298,22 @@ void writer::say_full(bool is_full) {
 
 /// Makes the record if so. Near a full map nothing is confirmed that LMDB might not be able to take.
 bool writer::is_for_log(const operations& changes) {
-  const auto most = static_cast<std::size_t>(std::min(log_.room(), record_bytes_max(how_.log_bytes_max)));
   if (!encode_group(record_, numbers_.log_seed(),
-                    {sequence_ + 1, numbers_.positions.next(), numbers_.queue_numbers.next()}, changes, most))
+                    {sequence_ + 1, numbers_.positions.next(), numbers_.queue_numbers.next()}, changes,
+                    record_bytes_max(how_.log_bytes_max)))
     return false;
   return bytes_used_ + 2 * (lump_.bytes() + record_.size()) + map_reserve < files_.map_bytes_max();
+}
+
+/// In the log, for the record. Waits for the checkpoint under way if that has to be over first.
+expected<void> writer::make_room() {
+  while (log_.room() < record_.size()) {
+    if (auto ended = end_checkpoint(); !ended)
+      return ended;
+    if (log_.room() < record_.size())
+      begin_checkpoint();
+  }
+  return {};
 }
 
 expected<void> writer::log(operations changes) {
@@ -314,14 +329,90 @@ expected<void> writer::log(operations changes) {
   return {};
 }
 
-bool writer::is_checkpoint_due() const {
-  if (running_ || numbers_.are_low())
-    return true;
-  const bool is_asked = serving_ != served_; // only this thread changes either
-  return is_asked ||
-         (!lump_.empty() && (lump_.bytes() > how_.log_bytes_max || clock::now() >= lump_age_ + lump_age_max));
+// -- to LMDB
+
+/// One transaction: the operations, some expiry, the marks.
+expected<writer::checkpoint_result> writer::transact(const checkpoint_plan& plan, reserve how) {
+  checkpoint_result made;
+  sealer seals;
+  write_txn txn{files_};
+  made.elided = apply(txn, seals, plan.parts);
+  if (const auto& asked = plan.expires)
+    made.expiry_done = !expire_some(txn, asked->now, asked->journal_before, expiries_per_group);
+  made.bytes_used = txn.bytes_used();
+  if (txn.ran_out() || (how == reserve::kept && made.bytes_used > files_.map_bytes_max()))
+    return made;
+  numbers_.raise(txn, seals);
+  numbers_.set_applied(txn, seals, plan.sequence, plan.log_begin);
+  pass(fail_point::checkpoint_before_commit);
+  if (const auto synced = txn.commit(); !synced)
+    return synced.error();
+  pass(fail_point::checkpoint_after_commit);
+  made.what = outcome::done;
+  return made;
 }
 
+void writer::account(const checkpoint_plan& plan, const checkpoint_result& done) {
+  bytes_used_ = done.bytes_used;
+  elided_ += done.elided;
+  lump_bytes_ = lump_.bytes();
+  ++checkpoints_;
+  if (done.expiry_done)
+    finish_expiry();
+  serve(plan.serves);
+}
+
+bool writer::is_checkpoint_due() const {
+  return running_ || numbers_.are_low() || serving_ != served_ || // only this thread changes these
+         (!lump_.empty() && (lump_.gathering_bytes() > how_.log_bytes_max || clock::now() >= lump_age_ + lump_age_max));
+}
+
+/// Freezes the lump and gives it to the helper. Precondition: none is under way.
+void writer::begin_checkpoint() {
+  if (lump_.empty() && !running_ && !numbers_.are_low())
+    return serve(serving_);
+  lump_.freeze();
+  under_way_ = checkpoint_plan{
+      {lump_.frozen_groups().begin(), lump_.frozen_groups().end()}, running_, sequence_, log_.freeze(), serving_};
+  helper_.start([this] {
+    auto written = transact(*under_way_, reserve::used);
+    if (written && written->what == outcome::done)
+      lump_.clear_frozen();
+    const std::lock_guard hold{mutex_};
+    written_ = std::move(written);
+    work_.notify_one();
+  });
+}
+
+/// Waits for the one under way, if there is one. Only what comes after may find no room: the log takes nothing that
+/// LMDB can't.
+expected<void> writer::end_checkpoint() {
+  if (!under_way_)
+    return {};
+  helper_.wait();
+  std::unique_lock hold{mutex_};
+  const auto written = std::exchange(written_, std::nullopt);
+  hold.unlock();
+  const auto plan = std::exchange(under_way_, std::nullopt);
+  if (!*written)
+    return written->error();
+  if ((*written)->what == outcome::no_room)
+    return full();
+  log_.forget_frozen();
+  account(*plan, **written);
+  return {};
+}
+
+expected<void> writer::end_if_written() {
+  {
+    const std::lock_guard hold{mutex_};
+    if (!written_)
+      return {};
+  }
+  return end_checkpoint();
+}
+
+/// All of it, and waits.
 expected<void> writer::write_down_lump() {
   const auto written = checkpoint({}, reserve::used);
   if (!written)
@@ -331,38 +422,35 @@ expected<void> writer::write_down_lump() {
   return {};
 }
 
-/// One transaction with the lump, what comes after it, some expiry and the marks; then the log begins anew. Only what
-/// comes after may find no room: the log takes nothing that LMDB can't.
+/// On this thread: the lump and what comes after it in one transaction; then the log begins anew. Only what comes after
+/// may find no room.
 expected<writer::outcome> writer::checkpoint(const operations& more, reserve how) {
-  if (!lump_.empty() || !more.empty() || running_ || numbers_.are_low()) {
-    std::vector<std::span<const batch::operation>> parts{lump_.groups().begin(), lump_.groups().end()};
-    parts.emplace_back(more);
-    write_txn txn{files_};
-    elided_ += apply(txn, seals_, parts);
-    const bool expiry_done = running_ && !expire_some(txn, running_->now, running_->journal_before, expiries_per_group);
-    const auto used = txn.bytes_used();
-    if (txn.ran_out() || (how == reserve::kept && used > files_.map_bytes_max()))
-      return outcome::no_room;
-    numbers_.raise(txn, seals_);
-    numbers_.set_applied(txn, seals_, sequence_);
-    pass(fail_point::checkpoint_before_commit);
-    if (const auto synced = txn.commit(); !synced)
-      return synced.error();
-    pass(fail_point::checkpoint_after_commit);
-    bytes_used_ = used;
-    ++checkpoints_;
-    lump_.clear();
-    lump_bytes_ = 0;
+  if (const auto ended = end_checkpoint(); !ended)
+    return ended.error();
+  if (lump_.empty() && more.empty() && !running_ && !numbers_.are_low()) {
+    serve(serving_);
+    return outcome::done;
+  }
+  checkpoint_plan plan{{lump_.groups().begin(), lump_.groups().end()}, running_, sequence_, 0, serving_};
+  plan.parts.emplace_back(more);
+  const auto written = transact(plan, how);
+  if (!written)
+    return written.error();
+  if (written->what == outcome::done) {
+    lump_.clear_gathering();
     log_.rewind();
-    if (expiry_done)
-      finish_expiry();
+    account(plan, *written);
   }
-  if (serving_ != served_) {
-    const std::lock_guard hold{mutex_};
-    served_ = serving_;
-    settled_.notify_all();
-  }
-  return outcome::done;
+  return written->what;
+}
+
+/// Those readers who asked by then go on.
+void writer::serve(std::uint64_t asked) {
+  if (asked == served_)
+    return;
+  const std::lock_guard hold{mutex_};
+  served_ = asked;
+  settled_.notify_all();
 }
 
 void writer::confirm(group batches) {

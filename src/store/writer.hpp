@@ -1,11 +1,12 @@
-// The one thread that writes. While it syncs one group, the next one gathers: no timer, no configured delay.
+// The one thread that confirms. While it syncs one group, the next one gathers: no timer, no configured delay. While
+// its helper brings one lump to LMDB, the next one gathers too.
 //
 //   submit() --> incoming_ --> [ take all | group <= group_bytes_max | skip what cancels out
 //                                | small: one record of the log = fdatasync, into the lump
 //                                | large: one LMDB transaction with the lump
 //                                | no room in the map: all waits but deletions, until they have made some
 //                                | completions in order ] --> again
-//   the lump --> one LMDB transaction when it is old, large or asked for
+//   the lump --> frozen when it is old, large or asked for --> one LMDB transaction, on the helper thread
 #pragma once
 
 #include <atomic>
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "store/counters.hpp"
+#include "store/helper_thread.hpp"
 #include "store/lmdb_files.hpp"
 #include "store/lump.hpp"
 #include "store/record.hpp"
@@ -92,11 +94,35 @@ private:
   bool is_stuck() const noexcept { return !stuck_.empty(); }
   void say_full(bool is_full);
   error full() const;
+  expected<void> make_room();
   expected<void> log(operations changes);
+
+  /// What one transaction takes to LMDB.
+  struct checkpoint_plan {
+    std::vector<std::span<const batch::operation>> parts;
+    std::optional<expiry> expires;
+    std::uint64_t sequence = 0;  ///< of the last group in it
+    std::uint64_t log_begin = 0; ///< where the next one goes
+    std::uint64_t serves = 0;    ///< what asked_ was
+  };
+  struct checkpoint_result {
+    outcome what = outcome::no_room;
+    std::uint64_t bytes_used = 0;
+    std::uint64_t elided = 0;
+    bool expiry_done = false;
+  };
+  /// Not of one thread only: the writer's and the helper's, one at a time.
+  expected<checkpoint_result> transact(const checkpoint_plan& plan, reserve how);
+  void account(const checkpoint_plan& plan, const checkpoint_result& done);
+
   bool is_checkpoint_due() const;
+  void begin_checkpoint();
+  expected<void> end_checkpoint();
+  expected<void> end_if_written();
   expected<void> write_down_lump();
   expected<outcome> checkpoint(const operations& more, reserve how);
   void confirm(group batches);
+  void serve(std::uint64_t asked);
   void finish_expiry();
   void fail(const error& why);
 
@@ -119,7 +145,8 @@ private:
   std::uint64_t asked_ = 0; // checkpoints that readers asked for, and those they got
   std::uint64_t served_ = 0;
   bool expiring_ = false;
-  std::optional<error> failure_; // set once, for good
+  std::optional<expected<checkpoint_result>> written_; // of the checkpoint under way, once it is over
+  std::optional<error> failure_;                       // set once, for good
 
   // Of the writer thread.
   write_ahead_log log_;
@@ -127,12 +154,12 @@ private:
   std::size_t taken_done_ = 0; // how many of them are written
   operations stuck_;           // what the map has no room for, of all taken that are not written
   std::optional<expiry> running_;
-  sealer seals_;
-  std::string record_;          // of the log; used again for the next
-  std::uint64_t sequence_;      // of the last group logged
-  std::uint64_t serving_ = 0;   // what asked_ was when the last work was taken
-  clock::time_point lump_age_;  // since when there is something in it
-  std::optional<error> broken_; // a checkpoint failed inside a completion
+  std::string record_;                       // of the log; used again for the next
+  std::uint64_t sequence_;                   // of the last group logged
+  std::uint64_t serving_ = 0;                // what asked_ was when the last work was taken
+  clock::time_point lump_age_;               // since when there is something in it
+  std::optional<error> broken_;              // a checkpoint failed inside a completion
+  std::optional<checkpoint_plan> under_way_; // with the helper
 
   lump lump_; // lookups read it
 
@@ -146,6 +173,7 @@ private:
   std::atomic<std::uint64_t> log_bytes_to_come_;
   std::atomic<bool> is_full_{false}; // changes under mutex_
 
+  helper_thread helper_;
   std::thread thread_; // last: starts when the rest is there
 };
 

@@ -216,6 +216,61 @@ TEST(log_contents, one_that_begins_later_than_the_tables_end_is_ahead_of_them) {
   EXPECT_THAT(found.groups, IsEmpty());
 }
 
+/// As five_groups, but the first two stand at the end of the file, and the others at its front.
+struct five_groups_around_the_end {
+  std::string file;
+  std::size_t begin;
+
+  five_groups_around_the_end() {
+    const five_groups all;
+    const auto turn = all.begins[2];
+    file = all.file.substr(turn);
+    file += std::string(log_page_bytes, 'x'); // of an earlier round
+    begin = file.size();
+    file += all.file.substr(0, turn) + std::string(log_page_bytes, '\0'); // too little for the third
+  }
+};
+
+TEST(log_contents, goes_on_at_the_front_from_the_end_of_the_file) {
+  const five_groups_around_the_end log;
+  const auto found = read_log(log.file, log_seed, 0, log.begin);
+  EXPECT_THAT(sequences(found), ElementsAre(1, 2, 3, 4, 5));
+  EXPECT_THAT(found.damaged, IsEmpty());
+  EXPECT_FALSE(found.cut_at);
+}
+
+TEST(log_contents, torn_at_the_front_is_cut_there) {
+  five_groups_around_the_end log;
+  log.file[60] ^= 1;
+  std::fill(log.file.begin() + 100, log.file.begin() + static_cast<std::ptrdiff_t>(log.begin), '\0');
+  const auto found = read_log(log.file, log_seed, 0, log.begin);
+  EXPECT_THAT(sequences(found), ElementsAre(1, 2));
+  EXPECT_THAT(found.damaged, IsEmpty());
+  EXPECT_EQ(found.cut_at, 0u);
+}
+
+TEST(log_contents, around_the_end_a_damaged_group_is_named) {
+  five_groups_around_the_end log;
+  log.file[log.begin + 60] ^= 1;
+  const auto found = read_log(log.file, log_seed, 0, log.begin);
+  EXPECT_THAT(sequences(found), ElementsAre(2, 3, 4, 5));
+  EXPECT_THAT(found.damaged, ElementsAre(log_damage{1, 1, log.begin}));
+}
+
+TEST(log_contents, behind_the_end_of_the_file_the_log_begins_at_its_front) {
+  const five_groups log;
+  EXPECT_THAT(sequences(read_log(log.file, log_seed, 0, log.file.size())), ElementsAre(1, 2, 3, 4, 5));
+}
+
+TEST(log_contents, with_less_room_than_is_missing_it_is_ahead) {
+  const five_groups log{10};
+  const auto file = std::string(2 * log_page_bytes, 'x') + log.file;
+  EXPECT_TRUE(read_log(file, log_seed, 6).is_ahead); // 7, 8 and 9 don't fit into two pages
+  const auto found = read_log(file, log_seed, 7);
+  EXPECT_FALSE(found.is_ahead);
+  EXPECT_THAT(found.damaged, ElementsAre(log_damage{8, 9, 0}));
+}
+
 TEST(log_contents, a_record_inside_a_message_is_no_record) {
   // The body holds a record at a page of its own, as a client without the seed would make it, and a torn one before it.
   const auto forged = encoded(2, message_of(666, "forged"), 0);

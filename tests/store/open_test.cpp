@@ -86,7 +86,7 @@ TEST(open, another_format_version_is_refused_by_number) {
   }
   const auto why = refusal(path);
   EXPECT_EQ(why.code, errc::precondition_failed);
-  EXPECT_EQ(why.what, path + "/data.mdb: format version 7, this build reads 1 to 3");
+  EXPECT_EQ(why.what, path + "/data.mdb: format version 7, this build reads 1 to 4");
 }
 
 TEST(open, after_a_refusal_the_directory_is_free_again) {
