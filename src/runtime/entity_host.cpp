@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <deque>
+#include <list>
 #include <optional>
 
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -496,11 +496,11 @@ private:
   std::optional<error> unreadable_; ///< why the stored record could not be read
   std::optional<entity_instance> instance_;
   entity_timers timers_;
-  std::deque<pending> pending_;                    ///< submitted, oldest first
+  std::list<pending> pending_; ///< submitted, oldest first; an empty deque has 600 bytes, a list none
   std::map<std::uint64_t, entity_work_ptr> aside_; ///< waiting to be taken up again
   std::uint64_t last_aside_ = 0;
-  entity_work_ptr first_;              ///< of the ordered ones that wait, if any does
-  std::deque<entity_work_ptr> behind_; ///< ordered ones that came after it
+  entity_work_ptr first_;             ///< of the ordered ones that wait, if any does
+  std::list<entity_work_ptr> behind_; ///< ordered ones that came after it
   restart_history failures_;
   time_point parked_until_{};
   std::uint64_t taken_ = 0; ///< pieces of work received

@@ -6,8 +6,7 @@ exit_decision restart_history::on_exit(restart_policy policy, bool failed, const
                                        std::uint64_t random) {
   if (policy == restart_policy::temporary || (policy == restart_policy::transient && !failed))
     return {after_exit::forget, {}};
-  while (!recent_.empty() && now - recent_.front() >= limits.within)
-    recent_.pop_front();
+  std::erase_if(recent_, [&](time_point failed_at) { return now - failed_at >= limits.within; });
   if (in_a_row_ > 0 && now - last_ >= limits.within + limits.wait.delay(in_a_row_ - 1, 0))
     in_a_row_ = 0;
   recent_.push_back(now);

@@ -8,7 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <vector>
 
 #include "base/back_off.hpp"
 #include "base/time.hpp"
@@ -56,8 +56,8 @@ public:
   void clear();
 
 private:
-  std::deque<time_point> recent_; ///< failures within the window
-  unsigned in_a_row_ = 0;         ///< failures without a long life between them
+  std::vector<time_point> recent_; ///< failures within the window; few
+  unsigned in_a_row_ = 0;          ///< failures without a long life between them
   time_point last_{};
 };
 

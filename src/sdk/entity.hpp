@@ -6,7 +6,10 @@
 
 #include <algorithm>
 #include <exception>
+#include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -90,6 +93,27 @@ inline std::size_t replies_in(const std::vector<effect>& effects) {
   }));
 }
 
+/// The settings hardly ever change, so they are parsed once for all entities.
+struct parsed_settings {
+  std::string text;
+  std::shared_ptr<const json> value;
+
+  static std::shared_ptr<const parsed_settings> of(std::string_view text) {
+    static std::mutex mutex;
+    static std::map<std::string, std::shared_ptr<const parsed_settings>, std::less<>> known;
+    const std::lock_guard hold{mutex};
+    if (const auto found = known.find(text); found != known.end())
+      return found->second;
+    auto parsed = text.empty() ? expected<json>{json::object()} : parse_json(text);
+    if (!parsed || !parsed->is_object())
+      throw std::runtime_error("settings are not a JSON object");
+    auto made = std::make_shared<const parsed_settings>(
+        parsed_settings{std::string{text}, std::make_shared<const json>(*std::move(parsed))});
+    known.emplace(text, made);
+    return made;
+  }
+};
+
 template <class Type>
 struct state_of;
 template <class State>
@@ -104,20 +128,13 @@ class binding {
 
   struct instance {
     std::optional<state> now;
-    std::string settings_text;
-    std::shared_ptr<const json> settings = std::make_shared<const json>(json::object());
+    std::shared_ptr<const parsed_settings> settings;
 
-    /// The settings hardly ever change, so they are parsed once.
     const std::shared_ptr<const json>& settings_from(sb_bytes text) {
       const std::string_view given{text.data, text.size};
-      if (given != settings_text) {
-        auto parsed = given.empty() ? expected<json>{json::object()} : parse_json(given);
-        if (!parsed || !parsed->is_object())
-          throw std::runtime_error("settings are not a JSON object");
-        settings = std::make_shared<const json>(*std::move(parsed));
-        settings_text = given;
-      }
-      return settings;
+      if (!settings || given != settings->text)
+        settings = parsed_settings::of(given);
+      return settings->value;
     }
   };
 
