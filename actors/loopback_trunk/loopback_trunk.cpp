@@ -7,7 +7,40 @@
 
 namespace switchboard::telephony {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(leg, customer_id, phase, arriving, held, far_end, call, conference_id)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(trunk_room, customer_id, recording_id)
+
+/// What is empty is not written; version 1 had nothing beyond conference_id.
+void to_json(json& out, const leg& l) {
+  out = {{"customer_id", l.customer_id}, {"phase", l.phase}, {"far_end", l.far_end}, {"call", l.call}};
+  const auto put = [&](const char* name, const auto& value) {
+    if (!(value == std::decay_t<decltype(value)>{}))
+      out[name] = value;
+  };
+  put("arriving", l.arriving);
+  put("held", l.held);
+  put("conference_id", l.conference_id);
+  put("bridged_call_id", l.bridged_call_id);
+  put("mute", l.mute);
+  put("play_id", l.play_id);
+  put("recording_id", l.recording_id);
+  put("digits_sent", l.digits_sent);
+  put("pressed", l.pressed);
+}
+void from_json(const json& in, leg& l) {
+  l.customer_id = in.at("customer_id").get<std::string>();
+  in.at("phase").get_to(l.phase);
+  in.at("far_end").get_to(l.far_end);
+  in.at("call").get_to(l.call);
+  l.arriving = in.value("arriving", false);
+  l.held = in.value("held", false);
+  l.conference_id = in.value("conference_id", "");
+  l.bridged_call_id = in.value("bridged_call_id", "");
+  l.mute = in.value("mute", "");
+  l.play_id = in.value("play_id", "");
+  l.recording_id = in.value("recording_id", "");
+  l.digits_sent = in.value("digits_sent", "");
+  l.pressed = in.value("pressed", std::uint64_t{0});
+}
 
 namespace {
 
@@ -18,6 +51,9 @@ using sdk::message;
 
 constexpr milliseconds ring_default{200};
 constexpr milliseconds answer_default{1000};
+constexpr milliseconds play_default{1000}; // for each file and loop
+constexpr milliseconds between_keys{1000};
+constexpr std::size_t digits_max = 64;
 
 json view(const leg& l) {
   return {{"customer_id", l.customer_id},
@@ -25,10 +61,18 @@ json view(const leg& l) {
           {"far_end", l.far_end},
           {"held", l.held},
           {"conference_id", l.conference_id},
+          {"bridged_call_id", l.bridged_call_id},
+          {"mute", l.mute},
+          {"play_id", l.play_id},
+          {"recording_id", l.recording_id},
+          {"digits_sent", l.digits_sent},
           {"simulated", true}};
 }
 
-void report(const leg& l, std::string name, result& out) { out.send(l.call, std::move(name), {{"simulated", true}}); }
+void report(const leg& l, std::string name, result& out, json body = json::object()) {
+  body["simulated"] = true;
+  out.send(l.call, std::move(name), std::move(body));
+}
 
 /// The last word of a leg; it is forgotten at once.
 void hang_up(const sdk::entity_ref& call, std::string_view reason, result& out) {
@@ -85,8 +129,11 @@ result ring(leg l, const message&, const context& ctx) {
 void both_talk(leg& l, result& out) {
   l.phase = leg_phase::answered;
   report(l, "answered", out);
-  if (const auto stays = far_end_of(l.far_end).stays)
-    out.arm("had_enough", *stays);
+  const auto plays = far_end_of(l.far_end);
+  if (plays.stays)
+    out.arm("had_enough", *plays.stays);
+  if (!plays.keys.empty())
+    out.arm("press", between_keys);
 }
 
 result pick_up(leg l, const message&, const context&) {
@@ -125,10 +172,110 @@ result hold(leg l, const message& msg, const context&) {
   return out;
 }
 
+/// It hears that conference or that call, and nobody else any more.
 result bridge(leg l, const message& msg, const context&) {
-  l.conference_id = body_reader{msg}.text("conference_id");
+  body_reader in{msg};
+  l.conference_id = in.text("conference_id");
+  l.bridged_call_id = in.text("call_id");
   result out;
   out.next(std::move(l));
+  return out;
+}
+result unbridge(leg l, const message&, const context&) {
+  l.conference_id.clear();
+  l.bridged_call_id.clear();
+  result out;
+  out.next(std::move(l));
+  return out;
+}
+
+result mute(leg l, const message& msg, const context&) {
+  l.mute = body_reader{msg}.text("direction");
+  result out;
+  out.next(std::move(l));
+  return out;
+}
+
+/// A file whose name ends in "missing" can't be played; all others take `play_ms` each.
+result play(leg l, const message& msg, const context& ctx) {
+  body_reader in{msg};
+  const auto urls = in.texts("media_urls");
+  const auto loops = in.integer("loops", 1, 0, 1000);
+  l.play_id = in.text("play_id");
+  result out;
+  const bool missing = std::any_of(urls.begin(), urls.end(), [](const auto& url) { return url.ends_with("missing"); });
+  if (missing)
+    report(l, "play_finished", out, {{"play_id", std::exchange(l.play_id, {})}, {"reason", "failed"}});
+  else if (loops > 0)
+    out.arm("played", ctx.setting("play_ms", play_default) * static_cast<std::int64_t>(urls.size()) * loops,
+            {{"play_id", l.play_id}});
+  out.next(std::move(l));
+  return out;
+}
+result stop_play(leg l, const message& msg, const context&) {
+  result out;
+  if (l.play_id != body_reader{msg}.text("play_id"))
+    return out; // something else is played by now
+  l.play_id.clear();
+  out.cancel("played").next(std::move(l));
+  return out;
+}
+result played(leg l, const message& msg, const context&) {
+  result out;
+  if (l.play_id.empty() || l.play_id != body_reader{msg}.text("play_id"))
+    return out;
+  report(l, "play_finished", out, {{"play_id", std::exchange(l.play_id, {})}, {"reason", "finished"}});
+  out.next(std::move(l));
+  return out;
+}
+
+result send_digits(leg l, const message& msg, const context&) {
+  l.digits_sent += body_reader{msg}.text("digits");
+  if (l.digits_sent.size() > digits_max)
+    l.digits_sent.erase(0, l.digits_sent.size() - digits_max);
+  result out;
+  out.next(std::move(l));
+  return out;
+}
+
+/// The far end presses its next key.
+result press(leg l, const message&, const context&) {
+  result out;
+  const auto keys = far_end_of(l.far_end).keys;
+  if (l.phase != leg_phase::answered || l.pressed >= keys.size())
+    return out;
+  const std::string key{keys[l.pressed++]};
+  report(l, "digit", out, {{"digit", key}, {"sequence", l.pressed}});
+  if (l.pressed < keys.size())
+    out.arm("press", between_keys);
+  out.next(std::move(l));
+  return out;
+}
+
+result record_start(leg l, const message& msg, const context&) {
+  l.recording_id = body_reader{msg}.text("recording_id");
+  result out;
+  out.next(std::move(l));
+  return out;
+}
+result record_stop(leg l, const message& msg, const context&) {
+  result out;
+  if (l.recording_id != body_reader{msg}.text("recording_id"))
+    return out;
+  l.recording_id.clear();
+  out.next(std::move(l));
+  return out;
+}
+
+/// The call wants to know how its leg is.
+result check(leg l, const message&, const context&) {
+  result out;
+  report(l, "leg_status", out,
+         {{"status", sdk::text(l.phase)},
+          {"conference_id", l.conference_id},
+          {"bridged_call_id", l.bridged_call_id},
+          {"held", l.held},
+          {"mute", l.mute}});
   return out;
 }
 
@@ -145,24 +292,74 @@ result no_leg(const message& msg, const context&) {
   return out;
 }
 
+// -- the room of a conference
+// -----------------------------------------------------------------------------------------------
+
+using room_result = sdk::outcome<trunk_room>;
+
+json room_view(const trunk_room& r) {
+  return {{"customer_id", r.customer_id}, {"recording_id", r.recording_id}, {"simulated", true}};
+}
+
+room_result open_room(const message& msg, const context&) {
+  body_reader in{msg};
+  room_result out;
+  out.next({in.text("customer_id"), in.text("recording_id")});
+  return out;
+}
+room_result record_on(trunk_room r, const message& msg, const context&) {
+  r.recording_id = body_reader{msg}.text("recording_id");
+  room_result out;
+  out.next(std::move(r));
+  return out;
+}
+room_result close_room(trunk_room, const message&, const context&) {
+  room_result out;
+  out.end();
+  return out;
+}
+
 } // namespace
+
+const sdk::entity_type<trunk_room>& loopback_room_type() {
+  using namespace sdk;
+  static const entity_type<trunk_room> made{"trunk_room",
+                                            nullptr,
+                                            1,
+                                            room_view,
+                                            {
+                                                told<trunk_room>("record_start", record_on, open_room),
+                                                told<trunk_room>("record_stop", close_room),
+                                            }};
+  return made;
+}
 
 const sdk::entity_type<leg>& loopback_trunk_type() {
   using namespace sdk;
   static const entity_type<leg> made{"trunk",
                                      nullptr,
-                                     1,
+                                     2,
                                      view,
                                      {
                                          told<leg>("originate", as_before, originate),
                                          told<leg>("simulate_arrival", as_before, simulate_arrival),
                                          told<leg>("answer", answer, no_leg),
                                          told<leg>("hold", hold),
+                                         told<leg>("mute", mute),
                                          told<leg>("bridge", bridge),
+                                         told<leg>("unbridge", unbridge),
+                                         told<leg>("play", play),
+                                         told<leg>("stop_play", stop_play),
+                                         told<leg>("send_digits", send_digits),
+                                         told<leg>("record_start", record_start),
+                                         told<leg>("record_stop", record_stop),
+                                         told<leg>("check", check, no_leg),
                                          told<leg>("hang_up", hang_up_leg, no_leg),
                                          timer<leg>("ring", ring),
                                          timer<leg>("pick_up", pick_up),
                                          timer<leg>("had_enough", had_enough),
+                                         timer<leg>("played", played),
+                                         timer<leg>("press", press),
                                      }};
   return made;
 }

@@ -33,6 +33,8 @@ far_end far_end_of(const sdk::address& at) {
     return {far_end_answer::rejects};
   if (digits.starts_with("01"))
     return {far_end_answer::answers, std::chrono::seconds{(digits[2] - '0') * 10 + digits[3] - '0'}};
+  if (digits.starts_with("06"))
+    return {far_end_answer::answers, std::nullopt, std::string{digits.substr(2)}};
   return {};
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "base/time.hpp"
 #include "sdk/address.hpp"
@@ -19,6 +20,7 @@ enum class far_end_answer {
 struct far_end {
   far_end_answer answer = far_end_answer::answers;
   std::optional<milliseconds> stays{}; ///< how long it talks before it hangs up; empty: for ever
+  std::string keys{};                  ///< what it presses, one key a second
 
   friend bool operator==(const far_end&, const far_end&) = default;
 };
