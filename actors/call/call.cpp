@@ -1,160 +1,38 @@
-// The map of this file: state to JSON and view, steps that several handlers share, then the handlers in the order of
-// the table at the end: requests, the trunk's reports, other entities' messages, timers.
+// The map of this file: the requests and reports of a call's plain life – created, ringing, answered, hung up – and its
+// timers; then the table of everything. What goes beyond stands in call_bridge, call_transfer, call_park, call_media
+// and call_company; what all share in call_steps.
 #include "actors/call/call.hpp"
 
 #include <utility>
 
+#include "actors/call/call_bridge.hpp"
+#include "actors/call/call_company.hpp"
+#include "actors/call/call_media.hpp"
+#include "actors/call/call_park.hpp"
+#include "actors/call/call_steps.hpp"
+#include "actors/call/call_transfer.hpp"
+
 namespace switchboard::telephony {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(call, id, customer_id, status, direction, source, destination, held, simulated,
-                                   delete_when_over, owner, queue_id, conference_id, hangup_by, hangup_reason,
-                                   pending_reason, max_duration, created, ringing_since, answered, ended, updated)
+namespace calls {
 
 namespace {
 
-using result = sdk::outcome<call>;
-using sdk::body_reader;
-using sdk::context;
-using sdk::message;
-
-// Defaults of the settings; all are in milliseconds there.
-constexpr milliseconds dial_timeout_default = std::chrono::seconds{60};
-constexpr milliseconds max_duration_default = std::chrono::hours{1};
-constexpr milliseconds release_timeout_default = std::chrono::seconds{10}; // a trunk that never confirms a hang-up
-constexpr milliseconds keep_default = std::chrono::hours{24};              // how long an ended call can be looked at
-
-// -- what others see
-// ---------------------------------------------------------------------------------------------------
-
-json view(const call& c) {
-  json shown{{"id", c.id},
-             {"customer_id", c.customer_id},
-             {"status", sdk::text(c.status)},
-             {"direction", sdk::text(c.direction)},
-             {"source", c.source},
-             {"destination", c.destination},
-             {"held", c.held},
-             {"confbridge_id", c.conference_id},
-             {"queue_id", c.queue_id},
-             {"hangup_by", c.hangup_by},
-             {"hangup_reason", c.hangup_reason},
-             {"tm_create", sdk::shown(c.created)},
-             {"tm_ringing", sdk::shown(c.ringing_since)},
-             {"tm_progressing", sdk::shown(c.answered)},
-             {"tm_hangup", sdk::shown(c.ended)},
-             {"tm_update", sdk::shown(c.updated)}};
-  if (c.simulated)
-    shown["simulated"] = true;
-  return shown;
-}
-
-/// As the view, but with plain numbers: seed 000 prints events so.
-json event_data(const call& c) {
-  auto data = view(c);
-  data["source"] = c.source.target;
-  data["destination"] = c.destination.target;
-  return data;
-}
-
-result shows(const call& c) {
-  result out;
-  out.reply(200, view(c));
-  return out;
-}
-
-// -- steps that several handlers share
-// ---------------------------------------------------------------------------------
-
-sdk::entity_ref trunk_of(const call& c) { return {"trunk", c.id}; }
-
-/// Everybody who has to know how this call fares: who placed it, its queue, its conference.
-std::vector<sdk::entity_ref> partners_of(const call& c) {
-  std::vector<sdk::entity_ref> found;
-  for (const auto& one :
-       {c.owner, sdk::entity_ref{"queue", c.queue_id}, sdk::entity_ref{"conference", c.conference_id}}) {
-    if (!one.empty() && std::find(found.begin(), found.end(), one) == found.end())
-      found.push_back(one);
-  }
-  return found;
-}
-
-/// The only place where the status changes. False, and nothing happens, if the table forbids it.
-bool enter(call& c, call_status next, const context& ctx) {
-  if (!may_change(c.status, next))
-    return false;
-  c.status = next;
-  c.updated = ctx.now();
-  return true;
-}
-
-/// Starts the end of a live call; harmless if it is already ending or over. `why` may be empty: then the table says it.
-void start_hangup(call& c, std::string why, const context& ctx, result& out) {
-  if (!enter(c, when_we_hang_up(c.status, c.direction), ctx))
-    return;
-  c.pending_reason = std::move(why);
-  out.cancel("dial_timeout").cancel("max_duration");
-  out.arm("release", ctx.setting("release_ms", release_timeout_default));
-  out.send(trunk_of(c), "hang_up");
-}
-
-void finish(call& c, std::string_view cause, const context& ctx, result& out) {
-  const auto last = c.status;
-  if (!enter(c, call_status::hangup, ctx))
-    return;
-  c.hangup_by = hangup_by(last);
-  c.hangup_reason = c.pending_reason.empty() ? std::string{hangup_reason(last, c.direction, cause)} : c.pending_reason;
-  c.ended = ctx.now();
-  c.held = false;
-  out.cancel("dial_timeout").cancel("max_duration").cancel("release");
-  out.event("call.ended", event_data(c));
-  for (const auto& partner : partners_of(c))
-    out.send(partner, "call_ended", {{"call_id", c.id}, {"reason", c.hangup_reason}, {"by", c.hangup_by}});
-  c.queue_id.clear();
-  c.conference_id.clear();
-  const auto keep = ctx.setting("keep_ms", keep_default);
-  if (c.delete_when_over)
-    out.event("call.deleted", event_data(c)).end();
-  else if (keep > milliseconds{0})
-    out.arm("forget", keep);
-}
-
-/// A new call of which everything but times and timers is known: tells the world and the trunk.
-result place(call c, milliseconds dial_timeout, const context& ctx, result out = {}) {
-  const bool incoming = c.direction == call_direction::incoming;
-  c.id = ctx.id();
-  c.created = c.updated = ctx.now();
-  c.status = incoming ? call_status::ringing : call_status::dialing;
-  out.event("call.created", event_data(c));
-  if (incoming) {
-    c.ringing_since = ctx.now();
-    out.event("call.ringing", event_data(c));
-  }
-  out.arm("dial_timeout", dial_timeout);
-  out.send(trunk_of(c), incoming ? "simulate_arrival" : "originate",
-           {{"customer_id", c.customer_id}, {"source", c.source}, {"destination", c.destination}});
-  out.next(std::move(c));
-  return out;
-}
-
-/// The trunk speaks of a call that is over or was never here: its leg must not stay up.
-result not_for_us(const message& msg, const context&) {
-  result out;
-  out.send({msg.from_type, msg.from_id}, "hang_up");
-  return out;
-}
+constexpr std::size_t destinations_max = 50;
 
 // -- requests
 // ----------------------------------------------------------------------------------------------------------
 
-sdk::address read_destination(body_reader& in) {
+std::vector<sdk::address> read_destinations(body_reader& in) {
   if (const auto* one = in.find("destination"))
-    return sdk::read_address(in, "destination", *one);
+    return {sdk::read_address(in, "destination", *one)};
+  std::vector<sdk::address> read;
   const auto* list = in.find("destinations");
-  if (list && list->is_array() && list->size() == 1)
-    return sdk::read_address(in, "destinations[0]", list->front());
-  in.complain(list && list->is_array() && list->size() > 1 ? "several destinations (a group call) are not supported yet"
-                                                           : "destinations must be a list of one address");
-  return {};
+  if (!list || !list->is_array() || list->empty() || list->size() > destinations_max)
+    return in.complain("destinations must be a list of 1 to 50 addresses"), read;
+  for (const auto& one : *list)
+    read.push_back(sdk::read_address(in, "destinations[" + std::to_string(read.size()) + "]", one));
+  return read;
 }
 
 sdk::address read_source(body_reader& in) {
@@ -162,12 +40,38 @@ sdk::address read_source(body_reader& in) {
   return sdk::read_address(in, "source", source ? *source : json{});
 }
 
+/// Several destinations are a group call under this id; the calls are its own.
+result create_groupcall(body_reader& in, const call& c, const std::vector<sdk::address>& to, milliseconds dial_timeout,
+                        const context& ctx) {
+  const auto ring_method = in.text("ring_method", "ring_all");
+  if (ring_method != "ring_all" && ring_method != "linear")
+    in.complain("ring_method must be ring_all or linear");
+  if (c.direction != call_direction::outgoing)
+    in.complain("a caller arrives at one destination");
+  if (in.wrong())
+    return sdk::refused<call>(*in.wrong());
+  result out;
+  out.send({"groupcall", ctx.id()}, "create",
+           {{"customer_id", c.customer_id},
+            {"source", c.source},
+            {"destinations", to},
+            {"ring_method", ring_method},
+            {"dial_timeout_ms", dial_timeout},
+            {"max_duration_ms", c.max_duration},
+            {"master_call_id", c.parts->master_call_id}});
+  out.reply(200, {{"id", ctx.id()},
+                  {"customer_id", c.customer_id},
+                  {"calls", json::array()},
+                  {"groupcalls", {{{"id", ctx.id()}, {"status", "progressing"}, {"ring_method", ring_method}}}}});
+  return out;
+}
+
 result create(const message& msg, const context& ctx) {
   body_reader in{msg};
   call c;
   c.customer_id = sdk::read_customer(in, msg);
   c.source = read_source(in);
-  c.destination = read_destination(in);
+  const auto to = read_destinations(in);
   const auto way = sdk::from_text<call_direction>(in.text("direction", "outgoing"));
   if (!way)
     in.complain("direction must be outgoing or incoming");
@@ -176,8 +80,13 @@ result create(const message& msg, const context& ctx) {
       in.duration("max_duration_ms", ctx.setting("max_duration_ms", max_duration_default), milliseconds{1});
   const auto dial_timeout =
       in.duration("dial_timeout_ms", ctx.setting("dial_timeout_ms", dial_timeout_default), milliseconds{1});
+  if (in.find("master_call_id"))
+    c.parts.change().master_call_id = in.identity("master_call_id");
+  if (to.size() > 1)
+    return create_groupcall(in, c, to, dial_timeout, ctx);
   if (in.wrong())
     return sdk::refused<call>(*in.wrong());
+  c.destination = to.front();
   auto out = place(std::move(c), dial_timeout, ctx);
   out.reply(200, view(*out.next_state()));
   return out;
@@ -205,11 +114,6 @@ result remove(call c, const message&, const context& ctx) {
   return out;
 }
 
-result not_now(const call& c, std::string_view what) {
-  return sdk::refused<call>(409, "FAILED_PRECONDITION",
-                            std::string{what}.append(" a call that is ").append(sdk::text(c.status)));
-}
-
 /// We pick up an incoming call.
 result answer(call c, const message&, const context&) {
   if (c.status == call_status::progressing)
@@ -221,37 +125,15 @@ result answer(call c, const message&, const context&) {
   return out;
 }
 
-result set_hold(call c, bool held, const context& ctx) {
-  if (c.status != call_status::progressing)
-    return not_now(c, "can't hold or resume");
-  result out;
-  if (c.held != held) {
-    c.held = held;
-    c.updated = ctx.now();
-    out.send(trunk_of(c), "hold", {{"held", held}}).event("call.updated", event_data(c));
-  }
-  out.reply(200, view(c)).next(std::move(c));
-  return out;
-}
-result hold(call c, const message&, const context& ctx) { return set_hold(std::move(c), true, ctx); }
-result resume(call c, const message&, const context& ctx) { return set_hold(std::move(c), false, ctx); }
-
-/// Asks the conference to take this call in; the conference then asks back (join_conference).
-result enter_conference(call c, const message& msg, const context&) {
-  body_reader in{msg};
-  const auto conference = in.identity("confbridge_id");
-  if (in.wrong())
-    return sdk::refused<call>(*in.wrong());
-  if (c.status != call_status::progressing || (!c.conference_id.empty() && c.conference_id != conference))
-    return not_now(c, "can't put into this conference");
-  result out;
-  out.send({"conference", conference}, "add_call", {{"call_id", c.id}, {"customer_id", c.customer_id}});
-  out.reply(200, view(c));
-  return out;
-}
-
 // -- the trunk reports
 // -------------------------------------------------------------------------------------------------
+
+/// The trunk speaks of a call that is over or was never here: its leg must not stay up.
+result not_for_us(const message& msg, const context&) {
+  result out;
+  out.send(sender_of(msg), "hang_up");
+  return out;
+}
 
 bool is_simulated(const message& msg) { return body_reader{msg}.flag("simulated", false); }
 
@@ -263,7 +145,9 @@ result far_end_rings(call c, const message& msg, const context& ctx) {
     return out; // late: it was answered or is being given up
   c.ringing_since = ctx.now();
   c.simulated = is_simulated(msg);
-  out.event("call.ringing", event_data(c)).next(std::move(c));
+  out.event("call.ringing", event_data(c));
+  tell_followers(c, {}, "call_status", {{"call_id", c.id}, {"status", sdk::text(c.status)}}, out);
+  out.next(std::move(c));
   return out;
 }
 
@@ -276,8 +160,12 @@ result far_end_answers(call c, const message& msg, const context& ctx) {
   c.answered = ctx.now();
   c.simulated = is_simulated(msg);
   out.cancel("dial_timeout").arm("max_duration", c.max_duration).event("call.answered", event_data(c));
-  for (const auto& partner : partners_of(c))
-    out.send(partner, "call_answered", {{"call_id", c.id}});
+  tell_partners(c, "call_answered", {{"call_id", c.id}}, out);
+  if (c.parts->peer && c.parts->peer->waits) { // the call that dialled us is told by that, and talks to us
+    auto with = *c.parts->peer;
+    with.waits = false;
+    talk_to(c, std::move(with), out);
+  }
   out.next(std::move(c));
   return out;
 }
@@ -291,22 +179,29 @@ result leg_is_gone(call c, const message& msg, const context& ctx) {
   return out;
 }
 
-// -- other entities ask
-// ------------------------------------------------------------------------------------------------
-
-sdk::entity_ref sender_of(const message& msg) { return {msg.from_type, msg.from_id}; }
-
-/// A queue places the leg to its agent; it becomes the owner.
+/// Another entity places a call – a queue the leg to its agent, a call the party it wants to talk to – and owns it.
 result create_for(const message& msg, const context& ctx) {
   body_reader in{msg};
   call c;
   c.customer_id = in.identity("customer_id");
   c.source = read_source(in);
-  c.destination = read_destination(in);
+  const auto* destination = in.find("destination");
+  c.destination = sdk::read_address(in, "destination", destination ? *destination : json{});
   c.owner = sender_of(msg);
-  c.max_duration = ctx.setting("max_duration_ms", max_duration_default);
+  c.max_duration =
+      in.duration("max_duration_ms", ctx.setting("max_duration_ms", max_duration_default), milliseconds{1});
   const auto dial_timeout =
       in.duration("dial_timeout_ms", ctx.setting("dial_timeout_ms", dial_timeout_default), milliseconds{1});
+  if (const auto* peer = in.find("peer"); peer && peer->is_object()) {
+    body_reader with{*peer};
+    const auto* party = with.find("party");
+    c.parts.change().peer = bond{with.identity("call_id"), with.identity("token"),
+                                 party ? sdk::read_address(with, "party", *party) : sdk::address{}, true};
+    if (with.wrong())
+      in.complain(with.wrong()->what);
+  }
+  if (auto from = in.text("transferred_from"); !from.empty())
+    c.parts.change().transferred_from = std::move(from);
   if (!in.wrong())
     return place(std::move(c), dial_timeout, ctx);
   result out;
@@ -316,70 +211,6 @@ result create_for(const message& msg, const context& ctx) {
 
 /// Placed already: the repeat of the owner's message changes nothing, anybody else's is refused by silence.
 result create_again(call, const message&, const context&) { return {}; }
-
-result hang_up_for(call c, const message& msg, const context& ctx) {
-  result out;
-  start_hangup(c, body_reader{msg}.text("reason"), ctx, out);
-  out.next(std::move(c));
-  return out;
-}
-result nothing_to_hang_up(const message& msg, const context& ctx) {
-  result out;
-  out.send(sender_of(msg), "call_ended", {{"call_id", ctx.id()}, {"reason", "not_found"}, {"by", "local"}});
-  return out;
-}
-
-result refuse(const message& msg, const context& ctx, std::string_view why) {
-  result out;
-  out.send(sender_of(msg), "call_refused", {{"call_id", ctx.id()}, {"reason", why}});
-  return out;
-}
-result not_found(const message& msg, const context& ctx) { return refuse(msg, ctx, "not_found"); }
-
-/// Another tenant's queue or conference must not learn that the call exists.
-bool of_same_tenant(const call& c, const message& msg) { return body_reader{msg}.text("customer_id") == c.customer_id; }
-
-/// A queue takes the caller in. An incoming caller who was not answered yet is answered now.
-result join_queue(call c, const message& msg, const context& ctx) {
-  if (!of_same_tenant(c, msg))
-    return refuse(msg, ctx, "not_found");
-  if (!is_live(c.status))
-    return refuse(msg, ctx, "call_is_over");
-  if ((!c.queue_id.empty() && c.queue_id != msg.from_id) || !c.conference_id.empty())
-    return refuse(msg, ctx, "call_is_elsewhere");
-  result out;
-  c.queue_id = msg.from_id;
-  if (c.direction == call_direction::incoming && c.status == call_status::ringing)
-    out.send(trunk_of(c), "answer");
-  out.send(sender_of(msg), "call_joined", {{"call_id", c.id}, {"status", sdk::text(c.status)}});
-  out.next(std::move(c));
-  return out;
-}
-
-result leave_queue(call c, const message& msg, const context&) {
-  result out;
-  if (c.queue_id == msg.from_id) {
-    c.queue_id.clear();
-    out.next(std::move(c));
-  }
-  return out;
-}
-
-result join_conference(call c, const message& msg, const context& ctx) {
-  if (!of_same_tenant(c, msg))
-    return refuse(msg, ctx, "not_found");
-  if (c.status != call_status::progressing)
-    return refuse(msg, ctx, is_live(c.status) ? "call_is_not_answered" : "call_is_over");
-  if (!c.conference_id.empty() && c.conference_id != msg.from_id)
-    return refuse(msg, ctx, "call_is_elsewhere");
-  result out;
-  c.conference_id = msg.from_id;
-  c.updated = ctx.now();
-  out.send(trunk_of(c), "bridge", {{"conference_id", c.conference_id}});
-  out.send(sender_of(msg), "call_joined", {{"call_id", c.id}, {"status", sdk::text(c.status)}});
-  out.next(std::move(c));
-  return out;
-}
 
 // -- timers
 // ------------------------------------------------------------------------------------------------------------
@@ -418,35 +249,100 @@ result forget(call c, const message&, const context&) {
 
 } // namespace
 
+} // namespace calls
+
 const sdk::entity_type<call>& call_type() {
   using namespace sdk;
-  static const entity_type<call> made{"call",
-                                      "call",
-                                      1,
-                                      view,
-                                      {
-                                          creates<call>("POST", "/v1/calls", create),
-                                          lists<call>("GET", "/v1/calls"),
-                                          answers<call>("GET", "/v1/calls/{id}", show),
-                                          answers<call>("DELETE", "/v1/calls/{id}", remove),
-                                          answers<call>("POST", "/v1/calls/{id}/hangup", hang_up),
-                                          answers<call>("POST", "/v1/calls/{id}/answer", answer),
-                                          answers<call>("POST", "/v1/calls/{id}/hold", hold),
-                                          answers<call>("DELETE", "/v1/calls/{id}/hold", resume),
-                                          answers<call>("PUT", "/v1/calls/{id}/confbridge_id", enter_conference),
-                                          told<call>("ringing", far_end_rings, not_for_us),
-                                          told<call>("answered", far_end_answers, not_for_us),
-                                          told<call>("hung_up", leg_is_gone),
-                                          told<call>("create", create_again, create_for),
-                                          told<call>("hang_up", hang_up_for, nothing_to_hang_up),
-                                          told<call>("join_queue", join_queue, not_found),
-                                          told<call>("leave_queue", leave_queue),
-                                          told<call>("join_conference", join_conference, not_found),
-                                          timer<call>("dial_timeout", stop_dialing),
-                                          timer<call>("max_duration", limit_reached),
-                                          timer<call>("release", release),
-                                          timer<call>("forget", forget),
-                                      }};
+  namespace k = calls;
+  using c = call;
+  // Version 2 (v1 wrote every member; what beyond them is `parts`).
+  static const entity_type<call> made{
+      "call",
+      "call",
+      2,
+      k::view,
+      {
+          creates<c>("POST", "/v1/calls", k::create),
+          lists<c>("GET", "/v1/calls"),
+          answers<c>("GET", "/v1/calls/{id}", k::show),
+          answers<c>("DELETE", "/v1/calls/{id}", k::remove),
+          answers<c>("POST", "/v1/calls/{id}/hangup", k::hang_up),
+          answers<c>("POST", "/v1/calls/{id}/answer", k::answer),
+          answers<c>("POST", "/v1/calls/{id}/hold", k::hold),
+          answers<c>("DELETE", "/v1/calls/{id}/hold", k::resume),
+          answers<c>("POST", "/v1/calls/{id}/mute", k::mute),
+          answers<c>("DELETE", "/v1/calls/{id}/mute", k::unmute),
+          answers<c>("POST", "/v1/calls/{id}/bridge", k::bridge),
+          answers<c>("DELETE", "/v1/calls/{id}/bridge", k::unbridge),
+          answers<c>("POST", "/v1/calls/{id}/connect", k::connect),
+          answers<c>("POST", "/v1/calls/{id}/transfer", k::transfer_call),
+          answers<c>("DELETE", "/v1/calls/{id}/transfer", k::cancel_transfer),
+          answers<c>("POST", "/v1/calls/{id}/transfer/complete", k::complete_transfer),
+          answers<c>("POST", "/v1/calls/{id}/transfer/cancel", k::cancel_transfer),
+          answers<c>("POST", "/v1/calls/{id}/park", k::park),
+          answers<c>("DELETE", "/v1/calls/{id}/park", k::unpark),
+          answers<c>("POST", "/v1/calls/{id}/play", k::play),
+          answers<c>("POST", "/v1/calls/{id}/media_stop", k::stop_play),
+          answers<c>("GET", "/v1/calls/{id}/digits", k::show_digits),
+          answers<c>("POST", "/v1/calls/{id}/digits", k::send_digits),
+          answers<c>("POST", "/v1/calls/{id}/recording_start", k::start_recording),
+          answers<c>("POST", "/v1/calls/{id}/recording_stop", k::stop_recording),
+          answers<c>("POST", "/v1/calls/{id}/chained-call-ids", k::chain),
+          answers<c>("DELETE", "/v1/calls/{id}/chained-call-ids/{chained_id}", k::unchain),
+          answers<c>("PUT", "/v1/calls/{id}/confbridge_id", k::enter_conference),
+          // the trunk
+          told<c>("ringing", k::far_end_rings, k::not_for_us),
+          told<c>("answered", k::far_end_answers, k::not_for_us),
+          told<c>("hung_up", k::leg_is_gone),
+          told<c>("digit", k::digit_pressed),
+          told<c>("play_finished", k::play_is_over),
+          told<c>("recording_finished", k::recording_is_over),
+          told<c>("leg_status", k::leg_status, k::not_for_us),
+          // anybody of the same tenant
+          told<c>("create", k::create_again, k::create_for),
+          told<c>("follow", k::follow, k::not_found),
+          told<c>("unfollow", k::unfollow),
+          told<c>("answer", k::answer_for, k::not_found),
+          told<c>("play", k::play_for, k::nobody_to_play_to),
+          told<c>("stop_play", k::stop_play_for),
+          told<c>("connect", k::connect_for, k::nobody_to_connect),
+          told<c>("hang_up", k::hang_up_for, k::nothing_to_hang_up),
+          // queue and conference
+          told<c>("join_queue", k::join_queue, k::not_found),
+          told<c>("leave_queue", k::leave_queue),
+          told<c>("join_conference", k::join_conference, k::not_found),
+          told<c>("join_refused", k::join_refused),
+          told<c>("leave_conference", k::leave_conference_for),
+          told<c>("set_mute", k::mute_for),
+          told<c>("set_hold", k::hold_for),
+          told<c>("check", k::check, k::nobody_to_check),
+          // other calls
+          told<c>("peer_ask", k::peer_ask, k::nobody_to_bridge),
+          told<c>("peer_taken", k::peer_taken, k::peer_taken_too_late),
+          told<c>("peer_refused", k::peer_refused),
+          told<c>("peer_gone", k::peer_gone),
+          told<c>("call_answered", k::other_answered, k::nobody_wants_it),
+          told<c>("call_ended", k::other_ended),
+          told<c>("others", k::others_in_conference),
+          told<c>("transfer_to", k::transfer_to, k::nobody_to_transfer),
+          told<c>("transfer_cancel", k::transfer_canceled),
+          told<c>("transfer_done", k::transfer_done),
+          told<c>("transfer_failed", k::transfer_failed),
+          told<c>("add_chained", k::add_chained, k::no_master),
+          told<c>("chain_to", k::chain_to, k::nobody_to_chain),
+          told<c>("chain_refused", k::chain_refused),
+          told<c>("unchain", k::let_off_chain),
+          told<c>("chained_ended", k::chained_ended),
+          told<c>("master_ended", k::master_ended),
+          timer<c>("dial_timeout", k::stop_dialing),
+          timer<c>("max_duration", k::limit_reached),
+          timer<c>("release", k::release),
+          timer<c>("forget", k::forget),
+          timer<c>("reach", k::reach_timeout),
+          timer<c>("transfer", k::transfer_timeout),
+          timer<c>("park", k::parked_too_long),
+          timer<c>("recording", k::recorded_enough),
+      }};
   return made;
 }
 

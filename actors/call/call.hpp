@@ -7,11 +7,13 @@
 //                                     │ hung_up                     terminating
 //                                     └────────────> hangup <────────────┘ hung_up
 //
-// `hung_up` from the trunk leads to hangup from everywhere.
+// `hung_up` from the trunk leads to hangup from everywhere. Two calls that talk to each other are a bridge
+// (call_bridge); transfer and parking are built of bridges.
 #pragma once
 
 #include <string>
 
+#include "actors/call/call_parts.hpp"
 #include "actors/call/call_rules.hpp"
 #include "sdk/entity.hpp"
 
@@ -39,7 +41,11 @@ struct call {
   time_point answered{};
   time_point ended{};
   time_point updated{};
+  calls::rarely<calls::call_parts> parts;
 };
+
+void to_json(json& out, const call& from);
+void from_json(const json& in, call& to);
 
 /// The type for the plugin and for tests.
 const sdk::entity_type<call>& call_type();

@@ -2,4 +2,4 @@
 
 #include "actors/call/call.hpp"
 
-SWITCHBOARD_PLUGIN("call", "1.0.0", &switchboard::telephony::call_type)
+SWITCHBOARD_PLUGIN("call", "2.0.0", &switchboard::telephony::call_type)

@@ -7,7 +7,7 @@ found afterwards tells which command made it.
 import collections
 import json
 
-ORDER = {"call.created": 0, "call.ringing": 1, "call.answered": 2, "call.ended": 3}
+ORDER = {"call.created": 0, "call.ringing": 1, "call.answered": 2, "call.ended": 3, "call.record": 4}
 
 
 class Effects:

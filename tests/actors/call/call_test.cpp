@@ -175,7 +175,7 @@ TEST_F(call_scenario, a_call_is_placed_rings_is_answered_and_hung_up) {
   EXPECT_EQ(post("/v1/calls/" + id + "/hangup")["status"], "terminating");
   world_.settle();
   expect_end(id, "local", "normal");
-  EXPECT_THAT(events(id), ElementsAre("call.created", "call.ringing", "call.answered", "call.ended"));
+  EXPECT_THAT(events(id), ElementsAre("call.created", "call.ringing", "call.answered", "call.ended", "call.record"));
 }
 
 TEST_F(call_scenario, events_carry_plain_numbers_the_status_and_the_customer) {
@@ -211,7 +211,7 @@ TEST_F(call_scenario, a_far_end_that_never_answers_is_given_up_after_the_dial_ti
   EXPECT_EQ(call(id)["status"], "ringing");
   world_.advance(1ms);
   expect_end(id, "local", "noanswer");
-  EXPECT_THAT(events(id), ElementsAre("call.created", "call.ringing", "call.ended"));
+  EXPECT_THAT(events(id), ElementsAre("call.created", "call.ringing", "call.ended", "call.record"));
 }
 
 TEST_F(call_scenario, hanging_up_while_it_rings_cancels_it) {
@@ -221,7 +221,7 @@ TEST_F(call_scenario, hanging_up_while_it_rings_cancels_it) {
   world_.settle();
   expect_end(id, "local", "cancel");
   world_.advance(10s);
-  EXPECT_EQ(events(id).back(), "call.ended");
+  EXPECT_EQ(events(id).back(), "call.record");
 }
 
 TEST_F(call_scenario, hanging_up_before_the_trunk_even_heard_of_it_cancels_it) {
@@ -229,7 +229,7 @@ TEST_F(call_scenario, hanging_up_before_the_trunk_even_heard_of_it_cancels_it) {
   post("/v1/calls/" + id + "/hangup");
   world_.advance(10s);
   expect_end(id, "local", "cancel");
-  EXPECT_THAT(events(id), ElementsAre("call.created", "call.ended"));
+  EXPECT_THAT(events(id), ElementsAre("call.created", "call.ended", "call.record"));
 }
 
 TEST_F(call_scenario, the_far_end_hangs_up_after_its_time) {
@@ -307,7 +307,9 @@ TEST_F(call_scenario, wrong_bodies_are_refused_with_a_sentence) {
     return answer.status;
   };
   EXPECT_EQ(refused({{"destinations", json::array()}}), 400);
-  EXPECT_EQ(refused({{"destinations", {source, source}}}), 400);
+  EXPECT_EQ(refused({{"destinations", {source, source}}, {"direction", "incoming"}}), 400);
+  EXPECT_EQ(refused({{"destinations", {source, source}}, {"ring_method", "both"}}), 400);
+  EXPECT_EQ(refused({{"master_call_id", "a/b"}}), 400);
   EXPECT_EQ(refused({{"destinations", "+1"}}), 400);
   EXPECT_EQ(refused({{"destinations", {{{"type", "tel"}}}}}), 400);
   EXPECT_EQ(refused({{"source", nullptr}}), 400);
