@@ -10,6 +10,7 @@
 #include "actors/agent/agent.hpp"
 #include "actors/call/call.hpp"
 #include "actors/conference/conference.hpp"
+#include "actors/groupcall/groupcall.hpp"
 #include "actors/loopback_trunk/loopback_trunk.hpp"
 #include "actors/queue/queue.hpp"
 #include "sdk/testing.hpp"
@@ -28,7 +29,7 @@ inline constexpr const char* rings = "+15559870300";
 inline constexpr const char* unreachable = "+15559870400";
 inline constexpr const char* rejects = "+15559870500";
 
-/// All five kinds of actors.
+/// All kinds of actors that make up a call centre.
 class scenario : public ::testing::Test {
 protected:
   explicit scenario(std::uint64_t seed = 1) : world_(seed) {
@@ -37,6 +38,8 @@ protected:
     world_.add(sdk::abi_of<&agent_type>());
     world_.add(sdk::abi_of<&queue_type>());
     world_.add(sdk::abi_of<&loopback_trunk_type>());
+    world_.add(sdk::abi_of<&loopback_room_type>());
+    world_.add(sdk::abi_of<&groupcall_type>());
   }
   ~scenario() override {
     EXPECT_THAT(world_.failures(), IsEmpty());

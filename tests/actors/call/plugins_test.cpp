@@ -44,7 +44,7 @@ std::string manifest_of(const std::string& plugin) {
   return "no manifest";
 }
 
-const std::vector<std::string> plugins{"call", "conference", "agent", "queue", "loopback_trunk"};
+const std::vector<std::string> plugins{"call", "conference", "agent", "queue", "loopback_trunk", "groupcall"};
 
 TEST(plugins, say_the_same_in_manifest_and_entry) {
   for (const auto& name : plugins) {
@@ -79,7 +79,7 @@ TEST(plugins, carry_a_call_to_its_end) {
   world.advance(std::chrono::seconds{4});
   EXPECT_EQ(world.view("call", id)["status"], "hangup");
   EXPECT_THAT(world.event_types("call.", id),
-              ::testing::ElementsAre("call.created", "call.ringing", "call.answered", "call.ended"));
+              ::testing::ElementsAre("call.created", "call.ringing", "call.answered", "call.ended", "call.record"));
   EXPECT_THAT(world.failures(), ::testing::IsEmpty());
 }
 
