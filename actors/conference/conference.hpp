@@ -1,9 +1,11 @@
-// A conference: the calls that hear each other. Leaving means hanging up, as VoIPBIN has it, so a participant goes when
-// its call says that it ended.
+// A conference: the calls that hear each other. Being put out means being hung up, as VoIPBIN has it, so a participant
+// goes when its call says that it ended, or left without ending (transferred, let go). Who is in is checked against
+// what the calls themselves say, and they check it against the trunk: a report that got lost is made good.
 //
 //   create ──> progressing ── stop, or too few left ──> terminating ── last one out ──> terminated
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,12 @@ struct participant {
   std::string call_id;
   participant_status status = participant_status::joining;
   bool was_in = false; ///< it had joined before it began to leave
+  bool let_go = false; ///< leaving, but not hung up
+  bool held = false;
+  std::string mute;        ///< in, out, both; empty: not muted
+  std::uint64_t visit = 0; ///< which of our invitations: what belongs to an older one is not meant
+  std::uint64_t check = 0; ///< the last check it was asked; an answer to an older one is stale
+  unsigned misses = 0;     ///< checks since it last said something
 };
 
 struct conference {
@@ -29,10 +37,17 @@ struct conference {
   std::vector<participant> participants;
   bool used = false; ///< somebody has joined
   bool delete_when_over = false;
+  bool locked = false;      ///< nobody may join any more
+  std::string recording_id; ///< of what is being recorded
+  std::uint64_t invited = 0;
+  std::uint64_t checks = 0;
   time_point created{};
   time_point updated{};
   time_point ended{};
 };
+
+void to_json(json& out, const conference& from);
+void from_json(const json& in, conference& to);
 
 const sdk::entity_type<conference>& conference_type();
 

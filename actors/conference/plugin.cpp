@@ -2,4 +2,4 @@
 
 #include "actors/conference/conference.hpp"
 
-SWITCHBOARD_PLUGIN("conference", "1.0.0", &switchboard::telephony::conference_type)
+SWITCHBOARD_PLUGIN("conference", "2.0.0", &switchboard::telephony::conference_type)

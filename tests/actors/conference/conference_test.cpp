@@ -103,9 +103,10 @@ TEST_F(conference_alone, another_tenants_call_is_not_invited_and_a_stranger_who_
   world_.tell({"conference", "k"}, "call_joined", {{"call_id", "x"}}, {"call", "x"});
   world_.tell({"conference", "nowhere"}, "call_joined", {{"call_id", "y"}}, {"call", "y"});
   world_.settle();
-  ASSERT_EQ(world_.outside().size(), 2U);
+  std::vector<std::string> said;
   for (const auto& one : world_.outside())
-    EXPECT_EQ(one.name, "hang_up");
+    said.push_back(one.to.id + " " + one.name);
+  EXPECT_THAT(said, ElementsAre("x join_refused", "x hang_up", "y hang_up"));
 }
 
 class conference_scenario : public scenario {
@@ -216,6 +217,106 @@ TEST_F(conference_scenario, a_deleted_one_is_stopped_and_then_gone) {
   EXPECT_FALSE(world_.exists("conference", room));
   EXPECT_EQ(events(room).back(), "conference.deleted");
   EXPECT_EQ(call(one)["status"], "hangup");
+}
+
+TEST_F(conference_scenario, participants_are_muted_and_held_by_the_room) {
+  const auto room = make();
+  const auto one = answered_call(), still_ringing = place_call(rings);
+  const auto at = "/v1/conferences/" + room + "/calls/" + one;
+  join(room, one);
+  post(at + "/mute", {{"direction", "in"}});
+  post(at + "/mute", {{"direction", "in"}});
+  EXPECT_EQ(post(at + "/hold")["calls"][0]["mute_direction"], "in");
+  world_.settle();
+  EXPECT_EQ(call(one)["mute_direction"], "in");
+  EXPECT_EQ(call(one)["held"], true);
+  EXPECT_EQ(world_.view("trunk", one)["mute"], "in");
+  EXPECT_EQ(world_.event_types("conference.participant_updated").size(), 2U);
+  ask("DELETE", at + "/mute");
+  ask("DELETE", at + "/hold");
+  world_.settle();
+  EXPECT_FALSE(call(one).contains("mute_direction"));
+  EXPECT_EQ(call(one)["held"], false);
+  post(at + "/mute", {{"direction", "up"}}, 400);
+  post("/v1/conferences/" + room + "/calls/nobody/mute", nullptr, 404);
+  post("/v1/conferences/" + room + "/calls/" + still_ringing);
+  post("/v1/conferences/" + room + "/calls/" + still_ringing + "/hold", nullptr, 409);
+}
+
+TEST_F(conference_scenario, a_call_that_is_let_go_talks_on_and_may_come_back) {
+  const auto room = make();
+  const auto one = answered_call(), two = answered_call();
+  join(room, one);
+  join(room, two);
+  post("/v1/conferences/" + room + "/calls/" + one + "/leave");
+  world_.settle();
+  EXPECT_EQ(call(one)["status"], "progressing");
+  EXPECT_EQ(call(one)["confbridge_id"], "");
+  EXPECT_EQ(world_.view("trunk", one)["conference_id"], "");
+  EXPECT_EQ(world_.view("conference", room)["calls"].size(), 1U);
+  join(room, one);
+  EXPECT_EQ(world_.view("conference", room)["calls"].size(), 2U);
+  EXPECT_EQ(world_.event_types("conference.participant_left").size(), 1U);
+}
+
+TEST_F(conference_scenario, nobody_comes_into_a_locked_one) {
+  const auto room = make();
+  const auto one = answered_call(), two = answered_call();
+  join(room, one);
+  EXPECT_EQ(post("/v1/conferences/" + room + "/lock")["locked"], true);
+  post("/v1/conferences/" + room + "/calls/" + two, nullptr, 409);
+  ask("PUT", "/v1/calls/" + two + "/confbridge_id", {{"confbridge_id", room}});
+  world_.settle();
+  EXPECT_EQ(world_.last_event("call.join_failed")->data["reason"], "conference_is_locked");
+  EXPECT_EQ(world_.view("conference", room)["calls"].size(), 1U);
+  ask("DELETE", "/v1/conferences/" + room + "/lock");
+  join(room, two);
+  EXPECT_EQ(world_.view("conference", room)["calls"].size(), 2U);
+}
+
+TEST_F(conference_scenario, it_is_recorded_until_stopped_for_a_time_or_to_its_end) {
+  const auto room = make();
+  const auto one = answered_call();
+  join(room, one);
+  const auto why = [&] { return world_.last_event("conference.recording_finished")->data["reason"]; };
+  const auto recording = post("/v1/conferences/" + room + "/recording_start")["recording_id"];
+  post("/v1/conferences/" + room + "/recording_start", nullptr, 409);
+  world_.settle();
+  EXPECT_EQ(world_.view("trunk_room", room)["recording_id"], recording);
+  post("/v1/conferences/" + room + "/recording_stop");
+  EXPECT_EQ(why(), "stopped");
+  post("/v1/conferences/" + room + "/recording_start", {{"duration", 5}});
+  world_.advance(5s);
+  EXPECT_EQ(why(), "duration");
+  post("/v1/conferences/" + room + "/recording_start");
+  post("/v1/conferences/" + room + "/stop");
+  world_.settle();
+  EXPECT_EQ(why(), "ended");
+  EXPECT_FALSE(world_.exists("trunk_room", room));
+}
+
+TEST_F(conference_scenario, an_end_nobody_heard_of_is_found_by_the_check) {
+  const auto room = make();
+  const auto one = answered_call(), two = answered_call();
+  join(room, one);
+  join(room, two);
+  auto leg = world_.state("trunk", one);
+  leg["call"] = sdk::entity_ref{"call", "nobody"}; // its report reaches no one …
+  world_.put("trunk", one, leg);
+  world_.tell({"trunk", one}, "hang_up");
+  world_.advance(10ms);
+  EXPECT_EQ(call(one)["status"], "progressing") << "… so this call does not know it is over";
+  world_.advance(31s);
+  EXPECT_EQ(call(one)["status"], "hangup");
+  EXPECT_EQ(world_.view("conference", room)["calls"].size(), 1U);
+}
+
+TEST_F(conference_scenario, one_that_nobody_ever_joins_ends_after_a_day) {
+  const auto room = make(), used = make();
+  const auto one = answered_call();
+  join(used, one);
+  world_.advance(24h);
+  EXPECT_EQ(status("conference", room), "terminated");
 }
 
 TEST_F(conference_scenario, wrong_requests_are_refused) {
