@@ -40,6 +40,8 @@ const std::vector<subscriber*>& subscription_index::find(const event_address& at
   };
   search(topic_scope::customer, at.customer_id);
   search(topic_scope::agent, at.agent_id);
+  for (const auto agent : at.more_agents)
+    search(topic_scope::agent, agent);
   return found_;
 }
 

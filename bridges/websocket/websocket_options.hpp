@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "messages/service_names.hpp"
+
 namespace switchboard::websocket {
 
 struct options {
@@ -18,7 +20,7 @@ struct options {
   std::size_t topics_max = 100;                    ///< of one connection
   std::size_t connections_max = 20'000;            ///< of all I/O threads together, in equal shares
   /// Exchanges whose events are pushed.
-  std::vector<std::string> exchanges{"call.events", "conference.events", "agent.events", "queue.events"};
+  std::vector<std::string> exchanges = watched_exchanges();
 };
 
 } // namespace switchboard::websocket

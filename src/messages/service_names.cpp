@@ -13,7 +13,7 @@ constexpr std::string_view service_prefix = "services/type/";
 constexpr std::size_t segment_bytes_max = 64;
 
 /// Segments whose service is not simply their singular.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 15> owners{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 17> owners{{
     {"confbridges", "call"},
     {"groupcalls", "call"},
     {"recordings", "call"},
@@ -28,6 +28,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 15> owners{{
     {"queuecalls", "queue"},
     {"activeflows", "flow"},
     {"transcripts", "transcribe"},
+    {"chats", "talk"},
+    {"billing_accounts", "billing"},
     {"webhook_destinations", "webhook"},
 }};
 
@@ -66,6 +68,16 @@ std::string request_queue_alias(std::string_view service) {
 }
 
 std::string event_exchange(std::string_view resource) { return std::string{resource}.append(".events"); }
+
+std::vector<std::string> watched_exchanges() {
+  std::vector<std::string> names;
+  for (const auto* resource :
+       {"call", "conference", "agent", "queue", "message", "transcribe", "chat", "account", "billing"})
+    names.push_back(event_exchange(resource));
+  for (const auto resource : event_resources)
+    names.push_back(event_exchange(resource));
+  return names;
+}
 
 std::optional<std::string> service_of_route(std::string_view route) {
   if (!route.starts_with(version_prefix))

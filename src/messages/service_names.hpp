@@ -2,9 +2,11 @@
 // Pure text; nothing here knows which services run.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace switchboard {
 
@@ -16,6 +18,12 @@ std::string request_queue_alias(std::string_view service);
 
 /// "call" -> "call.events"
 std::string event_exchange(std::string_view resource);
+
+/// Resources whose events our services announce under a name other than their own: a message tells of its sms.
+inline constexpr std::array<std::string_view, 4> event_resources{"sms", "transcript", "chatmessage", "chatparticipant"};
+
+/// The exchanges that clients of a node watch: those of the documented resources and of event_resources.
+std::vector<std::string> watched_exchanges();
 
 /// The service that owns a route: "/v1/calls/7?x=y" -> "call", "/v1/confbridges" -> "call", "/v1/login" -> "agent". An
 /// unknown plural noun names its own service ("/v1/widgets" -> "widget"), so that an outside worker can serve it

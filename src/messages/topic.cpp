@@ -1,5 +1,6 @@
 #include "messages/topic.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -29,6 +30,17 @@ std::string_view agent_of(const event& value) noexcept {
   return string_in(value.data, "owner_type") == "agent" ? string_in(value.data, "owner_id") : std::string_view{};
 }
 
+std::vector<std::string_view> more_agents_of(const json& data) {
+  std::vector<std::string_view> found;
+  const auto ids = data.is_object() ? data.find("agent_ids") : data.end();
+  if (ids == data.end() || !ids->is_array())
+    return found;
+  for (const auto& one : *ids)
+    if (const auto* id = one.get_ptr<const std::string*>())
+      found.push_back(*id);
+  return found;
+}
+
 std::vector<std::string_view> split(std::string_view text) {
   std::vector<std::string_view> fields;
   for (auto at = text.find(':'); at != text.npos; at = text.find(':')) {
@@ -53,8 +65,8 @@ bool selects(const std::optional<std::string>& wanted, std::string_view actual) 
 
 } // namespace
 
-event_address address_of(const event& value) noexcept {
-  return {value.customer_id, agent_of(value), value.resource_type, value.resource_id};
+event_address address_of(const event& value) {
+  return {value.customer_id, agent_of(value), value.resource_type, value.resource_id, more_agents_of(value.data)};
 }
 
 expected<topic_pattern> topic_pattern::parse(std::string_view text) {
@@ -87,9 +99,11 @@ std::string topic_pattern::str() const {
 }
 
 bool topic_pattern::matches(const event_address& at) const noexcept {
-  const auto actual_owner = scope == topic_scope::customer ? at.customer_id : at.agent_id;
-  return !owner.empty() && owner == actual_owner && selects(resource, at.resource_type) &&
-         selects(resource_id, at.resource_id);
+  const auto is_of = [&](std::string_view agent) { return agent == owner; };
+  const bool owned = scope == topic_scope::customer
+                         ? owner == at.customer_id
+                         : is_of(at.agent_id) || std::any_of(at.more_agents.begin(), at.more_agents.end(), is_of);
+  return !owner.empty() && owned && selects(resource, at.resource_type) && selects(resource_id, at.resource_id);
 }
 
 bool topic_pattern::matches(std::string_view customer_id, std::string_view resource_type,

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/expected.hpp"
 #include "messages/envelope.hpp"
@@ -24,10 +25,12 @@ struct event_address {
   std::string_view agent_id; ///< the agent the resource is or belongs to; empty if none
   std::string_view resource_type;
   std::string_view resource_id;
+  std::vector<std::string_view> more_agents{}; ///< who else it belongs to: a chat is its participants'
 };
 
-/// The agent is the resource itself, else data's agent_id, else data's owner_id when owner_type is "agent".
-event_address address_of(const event& value) noexcept;
+/// The agent is the resource itself, else data's agent_id, else data's owner_id when owner_type is "agent"; those in
+/// data's agent_ids come on top.
+event_address address_of(const event& value);
 
 inline constexpr std::size_t topic_bytes_max = 512;
 

@@ -237,6 +237,9 @@ private:
     for (const auto* type : hosts_->types())
       if (auto declared = declare_events(type->abi->type); !declared)
         return declared;
+    for (const auto resource : event_resources)
+      if (auto declared = declare_events(std::string{resource}); !declared)
+        return declared;
     return {};
   }
 

@@ -282,6 +282,7 @@ private:
     };
     out.cancel_timer = [](void* self, sb_bytes name) { into(self).timers.push_back({text(name), std::nullopt}); };
     out.fail = [](void* self, sb_bytes why) { into(self).failure = text(why); };
+    out.fail_as = [](void* self, std::int32_t, sb_bytes why) { into(self).failure = text(why); };
     return out;
   }
 

@@ -97,6 +97,22 @@ TEST(topic, of_an_agent_selects_what_the_agent_owns) {
   EXPECT_FALSE(parsed("customer_id:agent-456").matches(owned));
 }
 
+TEST(event_address, finds_everybody_whom_a_chat_belongs_to) {
+  event value;
+  value.customer_id = "1";
+  value.resource_type = "chatmessage";
+  value.resource_id = "chat-1";
+  value.data = {{"agent_id", "sender"}, {"agent_ids", {"ann", 7, "bob"}}};
+  const auto at = address_of(value);
+  EXPECT_EQ(at.agent_id, "sender");
+  EXPECT_EQ(at.more_agents, (std::vector<std::string_view>{"ann", "bob"}));
+  for (const auto* agent : {"sender", "ann", "bob"})
+    EXPECT_TRUE(topic_pattern::parse("agent_id:" + std::string{agent} + ":chatmessage")->matches(at)) << agent;
+  EXPECT_FALSE(topic_pattern::parse("agent_id:eve")->matches(at));
+  value.data["agent_ids"] = "ann";
+  EXPECT_TRUE(address_of(value).more_agents.empty());
+}
+
 TEST(event_address, finds_the_agent_of_an_event) {
   auto value = *decode_event(golden::text("event.text"));
   EXPECT_EQ(address_of(value).customer_id, "customer-123");
