@@ -1,10 +1,12 @@
-// An agent: a person who takes queue calls. One reservation at a time, made by the agent's own decision, so two queues
-// can never ring the same agent.
+// An agent: a person who takes queue calls. Reservations are made by the agent's own decision, so two queues can never
+// ring the same agent, nor give more calls than fit.
 //
 //                login            offer             connected           release
 //   offline <──────────> available ────> ringing ────────────> busy ───────────────> wrap_up ──> available
 //                             ^             │ release, lease over          (time over)
 //                             └─────────────┘
+// What people set by hand (offline, available, away, busy, paused) is the `presence`; each reserved call is a `slot`.
+// The status everybody sees is made of both, see status_of. Each slot has a lease, so it ends by itself.
 #pragma once
 
 #include <string>
@@ -15,11 +17,10 @@
 
 namespace switchboard::telephony {
 
-/// What the agent is reserved for; none while offer_id is empty.
-struct reservation {
-  std::string offer_id;
+/// A queue that is told of every change.
+struct agent_watcher {
   std::string queue_id;
-  std::string call_id; ///< the caller's
+  std::uint64_t epoch = 0; ///< the newest offer of this queue that is over: older ones come too late
 };
 
 struct agent {
@@ -31,12 +32,19 @@ struct agent {
   std::string ring_method = "ringall";
   std::vector<sdk::address> addresses; ///< the first one is dialled
   std::vector<std::string> tag_ids;
-  agent_status status = agent_status::offline;
-  std::string next_status;    ///< away or offline, once the call is over; empty: wrap up, then available
-  time_point since{};         ///< of the status: who idles longest
-  std::uint64_t sequence = 0; ///< of the status: queues drop what is older than they know
-  reservation reserved;
-  std::vector<std::string> queues; ///< who is told of every change
+  std::map<std::string, int> skills; ///< name -> level
+  channel_capacity capacity{{"voice", 1}};
+  agent_status presence = agent_status::offline; ///< by hand; while on a call: what follows it
+  agent_status status = agent_status::offline;   ///< as last told: status_of(presence, slots)
+  time_point since{};                            ///< of the status: who idles longest
+  std::uint64_t sequence = 0;                    ///< of the news: queues drop what is older than they know
+  std::vector<slot> slots;
+  std::string pause_reason;
+  time_point paused_until{};  ///< while paused
+  bool back_by_itself = true; ///< after the pause: available, not offline
+  int no_answers = 0;         ///< in a row
+  time_point resting_until{}; ///< not offered before
+  std::vector<agent_watcher> queues;
   time_point created{};
   time_point updated{};
 };

@@ -11,27 +11,43 @@ protected:
 
   /// "busy by hand" is busy without a reservation.
   void put(std::string status) {
-    const bool reserved = status == "ringing" || status == "busy";
+    const bool reserved = status == "ringing" || status == "busy" || status == "wrap_up";
+    const auto phase = status == "busy" ? "talking" : status;
     if (status == "busy by hand")
       status = "busy";
-    world_.put(
-        "agent", "a",
-        {{"id", "a"},
-         {"customer_id", tenant},
-         {"username", ""},
-         {"name", "Ada"},
-         {"detail", ""},
-         {"ring_method", "ringall"},
-         {"addresses", json::array()},
-         {"tag_ids", json::array()},
-         {"status", status},
-         {"next_status", ""},
-         {"since", 1},
-         {"sequence", 7},
-         {"reserved", {{"offer_id", reserved ? "mine" : ""}, {"queue_id", reserved ? "q" : ""}, {"call_id", ""}}},
-         {"queues", json::array({"q"})},
-         {"created", 1},
-         {"updated", 1}});
+    json slots = json::array();
+    if (reserved)
+      slots.push_back({{"offer_id", "mine"},
+                       {"epoch", 5},
+                       {"queue_id", "q"},
+                       {"call_id", ""},
+                       {"channel", "voice"},
+                       {"phase", phase},
+                       {"checked", false}});
+    world_.put("agent", "a",
+               {{"id", "a"},
+                {"customer_id", tenant},
+                {"username", ""},
+                {"name", "Ada"},
+                {"detail", ""},
+                {"ring_method", "ringall"},
+                {"addresses", json::array()},
+                {"tag_ids", json::array()},
+                {"skills", json::object()},
+                {"capacity", {{"voice", 1}}},
+                {"presence", reserved ? "available" : status},
+                {"status", status},
+                {"since", 1},
+                {"sequence", 7},
+                {"slots", slots},
+                {"pause_reason", ""},
+                {"paused_until", 0},
+                {"back_by_itself", true},
+                {"no_answers", 0},
+                {"resting_until", 0},
+                {"queues", {{{"queue_id", "q"}, {"epoch", 4}}}},
+                {"created", 1},
+                {"updated", 1}});
   }
   json view() const { return world_.view("agent", "a"); }
   std::string shown() const {
@@ -68,8 +84,8 @@ TEST_F(agent_alone, every_status_and_message_has_one_outcome) {
       {"offer", "new", {o, r, w, r, b, b, u}},
       {"offer", "mine", {o, r, w, r, b, b, u}},
       {"offer", "", {o, v, w, r, b, b, u}},
-      {"connected", "mine", {"busy>offline", b, "busy>away", b, b, b, b}}, // given back a moment too late
-      {"connected", "other", {"busy>offline", b, "busy>away", r, b, b, b}},
+      {"connected", "mine", {"busy>offline", b, "busy>away", b, b, "busy>busy", u}}, // given back a moment too late
+      {"connected", "other", {"busy>offline", b, "busy>away", r, b, "busy>busy", u}},
       {"connected", "", {o, v, w, r, b, b, u}},
       {"release", "mine", {o, v, w, v, u, b, u}},
       {"release", "other", {o, v, w, r, b, b, u}},
@@ -118,10 +134,12 @@ TEST_F(agent_alone, timers_of_another_time_do_nothing) {
     json payload;
     std::vector<std::string> next;
   } const table[] = {
-      {"lease", {{"offer_id", "mine"}}, {o, v, w, v, v, b, u}},
+      {"lease", {{"offer_id", "mine"}}, {o, v, w, v, b, b, u}}, // of a talk: the queue is asked first
       {"lease", {{"offer_id", "older"}}, {o, v, w, r, b, b, u}},
-      {"wrap_up", {{"sequence", 7}}, {o, v, w, r, b, b, v}},
-      {"wrap_up", {{"sequence", 6}}, {o, v, w, r, b, b, u}},
+      {"wrap_up", {{"offer_id", "mine"}}, {o, v, w, r, b, b, v}},
+      {"wrap_up", {{"offer_id", "older"}}, {o, v, w, r, b, b, u}},
+      {"pause", json::object(), {o, v, w, r, b, b, u}},
+      {"rest", json::object(), {o, v, w, r, b, b, u}},
   };
   for (const auto& row : table) {
     for (std::size_t i = 0; i < statuses.size(); ++i) {
@@ -200,7 +218,14 @@ TEST_F(agent_alone, a_reservation_nobody_ends_is_over_after_its_lease) {
   tell("offer", {{"offer_id", "2"}, {"ring_timeout_ms", 20000}});
   tell("connected", {{"offer_id", "2"}});
   world_.advance(4h);
-  EXPECT_EQ(shown(), "available");
+  EXPECT_EQ(shown(), "busy") << "a talk may just be long: the queue is asked";
+  EXPECT_EQ(world_.outside().back().name, "offer_check");
+  world_.advance(15s - 1ms);
+  tell("connected", {{"offer_id", "2"}});
+  world_.advance(4h + 14s);
+  EXPECT_EQ(shown(), "busy") << "it said that they still talk";
+  world_.advance(1s);
+  EXPECT_EQ(shown(), "available") << "it said nothing";
 }
 
 TEST_F(agent_alone, a_changed_status_makes_the_old_wrap_up_timer_harmless) {

@@ -1,54 +1,78 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <map>
 
 #include "actors/queue/queue_rules.hpp"
 
 namespace switchboard::telephony {
 namespace {
 
-time_point at(int ms) { return time_point{milliseconds{ms}}; }
+using namespace std::chrono_literals;
+using ::testing::UnorderedElementsAre;
 
-queue_caller caller(const char* id, caller_phase phase, const char* agent = "") {
+queue_caller caller(const char* id, caller_phase phase, std::uint64_t number, int priority = 0) {
   queue_caller made;
   made.id = id;
   made.phase = phase;
-  made.agent_id = agent;
+  made.number = number;
+  made.priority = priority;
+  made.joined = time_point{1h};
   return made;
 }
 
-TEST(next_caller, is_the_first_who_waits) {
-  std::vector<queue_caller> callers{caller("1", caller_phase::initiating), caller("2", caller_phase::offered, "a"),
-                                    caller("3", caller_phase::waiting), caller("4", caller_phase::waiting)};
-  EXPECT_EQ(next_caller(callers)->id, "3");
-  callers.resize(2);
-  EXPECT_EQ(next_caller(callers), nullptr);
+TEST(engaged_agents, are_those_asked_and_those_who_talk_without_a_reservation) {
+  std::vector<queue_caller> callers{caller("1", caller_phase::dialing, 1), caller("2", caller_phase::service, 2),
+                                    caller("3", caller_phase::service, 3), caller("4", caller_phase::waiting, 4)};
+  callers[0].offers = {{"o1", 1, "asked", ""}, {"o2", 2, "rings", "leg"}};
+  callers[1].agent_id = "reserved"; // its own news say whether one more fits
+  callers[1].offer_id = "o3";
+  callers[2].agent_id = "unreserved";
+  EXPECT_THAT(engaged_agents(callers), UnorderedElementsAre("asked", "rings", "unreserved"));
 }
 
-TEST(next_agent, is_the_one_who_idles_longest_and_is_not_engaged_here) {
-  const std::vector<queue_agent> agents{{"young", "available", at(30), 1}, {"old", "available", at(10), 1},
-                                        {"oldest", "busy", at(1), 1},      {"away", "away", at(1), 1},
-                                        {"unknown", "unknown", at(0), -1}, {"engaged", "available", at(2), 1}};
-  const std::vector<queue_caller> callers{caller("1", caller_phase::dialing, "engaged")};
-  EXPECT_EQ(next_agent(routing_method::longest_idle, agents, callers, 99)->agent_id, "old");
-  EXPECT_EQ(next_agent(routing_method::longest_idle, {}, callers, 0), nullptr);
-  EXPECT_EQ(next_agent(routing_method::random, {agents[2]}, callers, 0), nullptr);
+TEST(has_tag, wants_any_of_them_and_nothing_where_none_is_asked_for) {
+  EXPECT_TRUE(has_tag({}, {}));
+  EXPECT_TRUE(has_tag({}, {"a"}));
+  EXPECT_TRUE(has_tag({"a", "b"}, {"c", "b"}));
+  EXPECT_FALSE(has_tag({"a", "b"}, {"c"}));
+  EXPECT_FALSE(has_tag({"a"}, {}));
 }
 
-TEST(next_agent, of_equals_is_the_first_in_the_list) {
-  const std::vector<queue_agent> agents{{"b", "available", at(10), 1}, {"a", "available", at(10), 1}};
-  EXPECT_EQ(next_agent(routing_method::longest_idle, agents, {}, 1)->agent_id, "b");
+TEST(position_of, counts_who_waits_in_the_order_of_the_line) {
+  const std::vector<queue_caller> callers{caller("1", caller_phase::service, 1), caller("2", caller_phase::waiting, 2),
+                                          caller("3", caller_phase::offered, 3),
+                                          caller("4", caller_phase::waiting, 4, 1),
+                                          caller("5", caller_phase::initiating, 5)};
+  const auto at = [&](std::size_t i) { return position_of(callers[i], callers, 1min); };
+  EXPECT_EQ(at(0), 0U);
+  EXPECT_EQ(at(1), 2U);
+  EXPECT_EQ(at(2), 3U);
+  EXPECT_EQ(at(3), 1U) << "priority";
+  EXPECT_EQ(at(4), 0U);
 }
 
-TEST(next_agent, at_random_is_anybody_available) {
-  const std::vector<queue_agent> agents{{"a", "available", at(1), 1},
-                                        {"x", "busy", at(1), 1},
-                                        {"b", "available", at(2), 1},
-                                        {"c", "available", at(3), 1}};
-  std::map<std::string, int> drawn;
-  for (std::uint64_t dice = 0; dice < 300; ++dice)
-    ++drawn[next_agent(routing_method::random, agents, {}, dice)->agent_id];
-  EXPECT_EQ(drawn, (std::map<std::string, int>{{"a", 100}, {"b", 100}, {"c", 100}}));
+TEST(estimated_wait, is_the_mean_talk_for_each_before_shared_by_those_who_work) {
+  queue_totals totals;
+  EXPECT_EQ(estimated_wait(1, totals, 3), std::nullopt) << "nothing is known yet";
+  totals.serviced = 4;
+  totals.talk = 400s;
+  EXPECT_EQ(estimated_wait(3, totals, 2), 150s);
+  EXPECT_EQ(estimated_wait(3, totals, 0), std::nullopt);
+}
+
+TEST(agents, who_is_away_or_paused_does_not_work_but_is_logged_in) {
+  for (const auto& [status, works, logged_in] : {std::tuple{"available", true, true},
+                                                 {"busy", true, true},
+                                                 {"wrap_up", true, true},
+                                                 {"ringing", true, true},
+                                                 {"away", false, true},
+                                                 {"paused", false, true},
+                                                 {"unknown", false, true},
+                                                 {"offline", false, false}}) {
+    queue_agent agent;
+    agent.status = status;
+    EXPECT_EQ(is_working(agent), works) << status;
+    EXPECT_EQ(may_be_logged_in(agent), logged_in) << status;
+  }
 }
 
 } // namespace

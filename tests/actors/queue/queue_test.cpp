@@ -43,6 +43,7 @@ protected:
   std::vector<std::string> events() {
     auto types = world_.event_types("queue.", queue_);
     std::erase(types, "queue.stats");
+    std::erase(types, "queue.decision"); // one before each offer
     return types;
   }
   std::vector<std::string> stats() {

@@ -51,17 +51,25 @@ protected:
     ++transitions_[after["status"]];
   }
 
-  /// One reservation at a time, and reserved exactly while a call is offered or talked.
+  /// Never more than fit, every transition legal, and each place has a lease or another timer that ends it.
   void check_agent(const json& before, const json& after) {
     if (after.is_null())
       return;
-    const std::string status = after["status"], offer = after["reserved"]["offer_id"];
-    EXPECT_FALSE(status == "ringing" && offer.empty());
-    EXPECT_TRUE(status == "ringing" || status == "busy" || offer.empty()) << status;
-    if (before.is_null())
+    const std::string status = after["status"];
+    std::map<std::string, int> used;
+    int rings = 0;
+    for (const auto& one : after["slots"]) {
+      ++used[one["channel"]];
+      rings += one["phase"] == "ringing" ? 1 : 0;
+    }
+    EXPECT_LE(rings, 1);
+    for (const auto& [channel, count] : used)
+      EXPECT_LE(count, after["capacity"][channel].get<int>()) << "beyond capacity";
+    if (before.is_null() || before["status"] == after["status"])
       return;
-    const std::string previous = before["reserved"]["offer_id"];
-    EXPECT_TRUE(previous.empty() || offer.empty() || previous == offer) << "taken from one offer by another";
+    EXPECT_TRUE(may_change(*sdk::from_text<agent_status>(before["status"].get<std::string>()),
+                           *sdk::from_text<agent_status>(status)))
+        << before["status"] << " -> " << status;
     ++transitions_["agent " + status];
   }
 
@@ -71,8 +79,12 @@ protected:
     std::map<std::string, int> by_agent, by_call;
     for (const auto& one : after["callers"]) {
       const std::string phase = one["phase"], agent = one["agent_id"];
-      EXPECT_EQ(agent.empty(), phase == "initiating" || phase == "waiting") << phase;
+      const bool asked = phase == "offered" || phase == "dialing", taken = phase == "joining" || phase == "service";
+      EXPECT_EQ(!one["offers"].empty(), asked) << phase;
+      EXPECT_EQ(!agent.empty(), taken) << phase;
       EXPECT_TRUE(agent.empty() || ++by_agent[agent] == 1) << "one agent, two callers";
+      for (const auto& offer : one["offers"])
+        EXPECT_EQ(++by_agent[offer["agent_id"]], 1) << "one agent, two callers";
       EXPECT_EQ(++by_call[one["call_id"]], 1) << "one call, two places";
       ++transitions_["caller " + phase];
     }
@@ -157,11 +169,13 @@ protected:
       for (const auto& one : state["callers"]) {
         waits = waits || one["phase"] == "waiting";
         engaged.insert(one["agent_id"]);
+        for (const auto& offer : one["offers"])
+          engaged.insert(offer["agent_id"]);
       }
       for (const auto& one : state["agents"]) {
         const auto agent = world_.state("agent", one["agent_id"]);
         EXPECT_EQ(one["status"], agent["status"]) << "the queue's news is old though nothing is on its way";
-        EXPECT_FALSE(waits && agent["status"] == "available" && !engaged.contains(one["agent_id"]))
+        EXPECT_FALSE(waits && one["free"] > 0 && !engaged.contains(one["agent_id"]))
             << "a caller waits and an agent is free";
       }
     }
