@@ -11,7 +11,7 @@
 
 namespace switchboard::store {
 
-/// Applies operations to one transaction; errors gather there. Lives as long as it, on the writer thread.
+/// Applies operations to one transaction; errors gather there. Lives as long as it, on its thread.
 class applier {
 public:
   applier(write_txn& txn, sealer& seals) noexcept : txn_(txn), seals_(seals) {}

@@ -63,7 +63,8 @@ public:
   std::uint64_t log_seed() const noexcept { return log_seed_; }
   /// The last group of the log that stands in LMDB, as of load() or set_applied().
   std::uint64_t applied() const noexcept { return applied_; }
-  /// The byte of the log where the group behind applied() begins, if it is not at the front; as of load().
+  /// The byte of the log where the group behind applied() begins, if it is not at the front; as of load() or
+  /// set_applied().
   std::uint64_t log_begin() const noexcept { return log_begin_; }
   /// Goes into the same transaction as the groups it speaks of.
   void set_applied(write_txn& txn, sealer& seals, std::uint64_t sequence, std::uint64_t log_begin);

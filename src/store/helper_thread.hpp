@@ -8,7 +8,7 @@
 
 namespace switchboard::store {
 
-/// start, wait and is_busy belong to one thread, the owner's. Jobs don't throw.
+/// start and wait belong to one thread, the owner's. Jobs don't throw.
 class helper_thread {
 public:
   helper_thread() : thread_([this] { run(); }) {}
@@ -24,7 +24,7 @@ public:
     thread_.join();
   }
 
-  /// Precondition: is_busy() is false.
+  /// Precondition: the job before is done.
   void start(std::function<void()> job) {
     {
       const std::lock_guard hold{mutex_};
@@ -32,11 +32,7 @@ public:
     }
     changed_.notify_all();
   }
-  bool is_busy() const {
-    const std::lock_guard hold{mutex_};
-    return job_ != nullptr;
-  }
-  /// Until it is not.
+  /// Until the job is done.
   void wait() {
     std::unique_lock hold{mutex_};
     changed_.wait(hold, [this] { return job_ == nullptr; });
@@ -57,7 +53,7 @@ private:
     }
   }
 
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::condition_variable changed_;
   std::function<void()> job_; // under mutex_; called without it, for nobody else touches it then
   bool stopping_ = false;

@@ -212,6 +212,7 @@ namespace {
 struct log_reader {
   std::string_view file;
   std::uint64_t seed;
+  std::uint64_t applied;
   log_contents found;
   std::optional<std::size_t> unread; // where a group should stand and doesn't
   std::size_t unread_pages = 0;      // since then
@@ -222,7 +223,11 @@ struct log_reader {
     while (at < end) {
       // A record of an earlier round is as good as none; its check need not be looked at.
       const auto head = read_head(file.substr(at));
-      auto group = head && head->stamp.sequence >= found.next ? decode_group(file.substr(at), seed) : std::nullopt;
+      auto group = head && head->stamp.sequence > applied ? decode_group(file.substr(at), seed) : std::nullopt;
+      if (group && group->stamp.sequence < found.next) { // never, in a log that goes with these tables
+        found.is_ahead = true;
+        return false;
+      }
       if (!group) {
         const bool may_begin = !unread || at == front;
         if (may_begin && begins_here(file.substr(at), seed, found.next))
@@ -259,7 +264,7 @@ struct log_reader {
 } // namespace
 
 log_contents read_log(std::string_view file, std::uint64_t seed, std::uint64_t applied, std::uint64_t begin) {
-  log_reader reader{file, seed, {}, {}, 0};
+  log_reader reader{file, seed, applied, {}, {}, 0};
   reader.found.next = applied + 1;
   const auto from = begin < file.size() ? begin / log_page_bytes * log_page_bytes : 0;
   if (reader.read(from, file.size()))

@@ -60,7 +60,8 @@ std::optional<operations> decode_operations(std::string_view bytes);
 struct log_contents {
   std::vector<logged_group> groups; ///< to be applied, in order
   std::vector<log_damage> damaged;
-  /// The log is intact and begins after the groups that would follow `applied`: it belongs to later tables.
+  /// It can't be that it goes on from `applied` at `begin`: groups stand where there was no room for all before them,
+  /// or out of order. It belongs to tables of another moment.
   bool is_ahead = false;
   std::uint64_t next = 0; ///< the sequence behind the last of them
   /// Where it begins, if some of it is there.

@@ -66,10 +66,7 @@ void lump::clear(generation& what) {
   std::swap(gone, what);
 }
 void lump::clear_gathering() { clear(gathering_); }
-void lump::clear_frozen() {
-  clear(frozen_);
-  frozen_bytes_ = 0;
-}
+void lump::clear_frozen() { clear(frozen_); }
 
 const batch::operation* lump::last(const std::string& name) const {
   for (const auto* one : {&gathering_, &frozen_})

@@ -3,7 +3,6 @@
 // Readers look here first.
 #pragma once
 
-#include <atomic>
 #include <bitset>
 #include <cstdint>
 #include <mutex>
@@ -24,7 +23,7 @@ template <class Record>
 using recent = std::optional<std::optional<Record>>;
 
 /// find_… and touches are thread-safe. What is frozen belongs to the thread that brings it to LMDB, the rest to the
-/// writer. Bound of both together: the log's size.
+/// writer. Bound: the log's size for each of the two.
 class lump {
 public:
   void add(operations group, std::size_t bytes);
@@ -33,6 +32,8 @@ public:
   // After LMDB has it: who doesn't find a record here any more finds it there.
   void clear_gathering();
   void clear_frozen();
+  /// Once it is known what LMDB takes for them: until then bytes() has them.
+  void forget_frozen_bytes() noexcept { frozen_bytes_ = 0; }
 
   bool empty() const noexcept { return gathering_.groups.empty(); } ///< nothing gathers; something may be frozen
   std::size_t gathering_bytes() const noexcept { return gathering_.bytes; }
@@ -62,7 +63,7 @@ private:
   mutable std::mutex mutex_; // of what others than the writer read, and of what it points to
   generation gathering_;
   generation frozen_;
-  std::atomic<std::size_t> frozen_bytes_{0};
+  std::size_t frozen_bytes_ = 0;
 };
 
 } // namespace switchboard::store

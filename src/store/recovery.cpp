@@ -67,7 +67,7 @@ expected<void> recover(lmdb_files& files, counters& numbers, write_ahead_log& lo
   write_txn txn{files};
   sealer seals;
   apply(txn, seals, parts);
-  if (txn.bytes_used() > files.map_bytes_max())
+  if (!found.groups.empty() && txn.bytes_used() > files.map_bytes_max())
     return to_error(MDB_MAP_FULL, files);
   numbers.raise(txn, seals);
   numbers.set_applied(txn, seals, found.groups.empty() ? numbers.applied() : found.groups.back().stamp.sequence, 0);

@@ -100,8 +100,10 @@ expected<std::string> write_ahead_log::keep(std::string_view part, std::uint64_t
 }
 
 /// Goes on behind what is frozen, or at the front if enough is free there or little is left here: so a store with
-/// little traffic keeps a small file.
+/// little traffic keeps a small file. If nothing was appended the place stays: LMDB has been told of it.
 std::uint64_t write_ahead_log::freeze() noexcept {
+  if (begin_ == at_)
+    return at_;
   frozen_ = {begin_, at_};
   if (begin_ >= log_growth || bytes_max_ - at_ < bytes_max_ / 4)
     at_ = 0;

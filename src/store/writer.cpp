@@ -168,8 +168,8 @@ void writer::run() {
 bool writer::wait_for_work() {
   std::unique_lock hold{mutex_};
   const auto is_called = [this] {
-    const bool may_expire = !under_way_ && (wanted_ || running_);
-    return is_urgent_ || may_expire || nudged_ || stopping_ || written_ || asked_ != serving_;
+    const bool is_expiry_due = !under_way_ && (wanted_ || running_);
+    return is_urgent_ || is_expiry_due || nudged_ || stopping_ || written_ || asked_ != serving_;
   };
   if (is_stuck())
     work_.wait_for(hold, full_recheck, [this] { return stopping_ || written_ || asked_ != serving_; });
@@ -190,7 +190,7 @@ bool writer::wait_for_work() {
   incoming_bytes_ = 0;
   is_urgent_ = nudged_ = false;
   serving_ = asked_;
-  if (wanted_ && !under_way_) {
+  if (wanted_ && !(under_way_ && under_way_->expires)) {
     running_ = std::exchange(wanted_, std::nullopt);
     expiring_ = true;
   }
@@ -305,8 +305,14 @@ bool writer::is_for_log(const operations& changes) {
   return bytes_used_ + 2 * (lump_.bytes() + record_.size()) + map_reserve < files_.map_bytes_max();
 }
 
-/// In the log, for the record. Waits for the checkpoint under way if that has to be over first.
+/// Two lumps fit into the log: one on its way to LMDB, one that gathers.
+std::size_t writer::lump_bytes_due() const { return static_cast<std::size_t>(how_.log_bytes_max / 2); }
+
+/// In the log, for the record, and in memory. Waits for the checkpoint under way if that has to be over first.
 expected<void> writer::make_room() {
+  if (lump_.gathering_bytes() > how_.log_bytes_max) // small deletions are longer in memory than in the log
+    if (auto ended = end_checkpoint(); !ended)
+      return ended;
   while (log_.room() < record_.size()) {
     if (auto ended = end_checkpoint(); !ended)
       return ended;
@@ -364,7 +370,7 @@ void writer::account(const checkpoint_plan& plan, const checkpoint_result& done)
 
 bool writer::is_checkpoint_due() const {
   return running_ || numbers_.are_low() || serving_ != served_ || // only this thread changes these
-         (!lump_.empty() && (lump_.gathering_bytes() > how_.log_bytes_max || clock::now() >= lump_age_ + lump_age_max));
+         (!lump_.empty() && (lump_.gathering_bytes() > lump_bytes_due() || clock::now() >= lump_age_ + lump_age_max));
 }
 
 /// Freezes the lump and gives it to the helper. Precondition: none is under way.
@@ -399,6 +405,7 @@ expected<void> writer::end_checkpoint() {
   if ((*written)->what == outcome::no_room)
     return full();
   log_.forget_frozen();
+  lump_.forget_frozen_bytes();
   account(*plan, **written);
   return {};
 }

@@ -94,6 +94,7 @@ private:
   bool is_stuck() const noexcept { return !stuck_.empty(); }
   void say_full(bool is_full);
   error full() const;
+  std::size_t lump_bytes_due() const;
   expected<void> make_room();
   expected<void> log(operations changes);
 
