@@ -102,6 +102,8 @@ void other_failed(call& c, const std::string& reason, const context& ctx, result
     out.event("call.unpark_failed", data);
     break;
   }
+  if (c.parts->parked && got.purpose != reach_purpose::take_back)
+    park_on(c, ctx, out);
 }
 
 void let_other_go(call& c, result& out) {

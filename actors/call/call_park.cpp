@@ -1,5 +1,6 @@
 #include "actors/call/call_park.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "actors/call/call_bridge.hpp"
@@ -8,7 +9,10 @@ namespace switchboard::telephony::calls {
 
 namespace {
 
-constexpr milliseconds park_busy_again = std::chrono::seconds{5}; // somebody is just about to take it
+constexpr milliseconds park_least = std::chrono::seconds{5}; // after somebody tried to take it
+
+/// Until the time is over; the payload tells this stay from an earlier one.
+void arm_park(const parking& stay, milliseconds left, result& out) { out.arm("park", left, {{"since", stay.since}}); }
 
 } // namespace
 
@@ -43,8 +47,8 @@ result park(call c, const message& msg, const context& ctx) {
     out.send(trunk_of(c), "unbridge");
     end_connection(c, "parked", out);
   }
-  parts.parked = parking{ctx.now(), return_to};
-  out.arm("park", timeout);
+  parts.parked = parking{ctx.now(), ctx.now() + timeout, return_to};
+  arm_park(*parts.parked, timeout, out);
   out.event("call.parked", about(c, {{"timeout_ms", timeout}, {"return_to", return_to.target}}));
   out.reply(200, view(c)).next(std::move(c));
   return out;
@@ -74,14 +78,18 @@ result unpark(call c, const message& msg, const context& ctx) {
   return out;
 }
 
-result parked_too_long(call c, const message&, const context& ctx) {
+void park_on(const call& c, const context& ctx, result& out) {
+  arm_park(*c.parts->parked, std::max<milliseconds>(c.parts->parked->until - ctx.now(), park_least), out);
+}
+
+result parked_too_long(call c, const message& msg, const context& ctx) {
   result out;
-  if (!c.parts->parked || c.status != call_status::progressing)
+  const auto& stay = c.parts->parked;
+  if (!stay || c.status != call_status::progressing ||
+      body_reader{msg}.integer("since", 0, 0, INT64_MAX) != stay->since.time_since_epoch().count())
     return out;
-  if (c.parts->other) {
-    out.arm("park", park_busy_again);
+  if (c.parts->other) // somebody is just about to take it
     return out;
-  }
   if (c.parts->parked->return_to.empty()) {
     start_hangup(c, "park_timeout", ctx, out);
   } else {

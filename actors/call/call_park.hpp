@@ -6,6 +6,8 @@
 
 namespace switchboard::telephony::calls {
 
+/// Who was to take it did not; it waits on for the rest of its time, but five seconds at least.
+void park_on(const call& c, const context& ctx, result& out);
 /// Somebody talks to it again. `why`: picked_up, returned, unparked.
 void leave_parking(call& c, std::string_view why, result& out);
 

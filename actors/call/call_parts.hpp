@@ -86,6 +86,7 @@ struct transfer {
 
 struct parking {
   time_point since{};
+  time_point until{};
   sdk::address return_to; ///< who is rung when the time is over; empty: the call is hung up
 
   friend bool operator==(const parking&, const parking&) = default;

@@ -83,6 +83,7 @@ void members(Transfer& t, Do each) requires std::same_as<std::remove_const_t<Tra
 template <class Parking, class Do>
 void members(Parking& p, Do each) requires std::same_as<std::remove_const_t<Parking>, parking> {
   each("since", p.since);
+  each("until", p.until);
   each("return_to", p.return_to);
 }
 template <class Playing, class Do>

@@ -158,6 +158,7 @@ void invite(conference& c, std::string call_id, const context& ctx, result& out)
 /// It is in.
 void take_in(conference& c, participant& one, const context& ctx, result& out) {
   one.status = participant_status::joined;
+  one.misses = 0;
   c.used = true;
   c.updated = ctx.now();
   out.event("conference.participant_joined", event_data(c, one.call_id));
@@ -509,6 +510,7 @@ result call_status(conference c, const message& msg, const context& ctx) {
   if (who == c.participants.end() || number == 0 || number != who->check)
     return out;
   who->misses = 0;
+  who->check = 0; // answered: the same again would be old news
   const auto status = in.text("status");
   const bool live = status != "terminating" && status != "canceling" && status != "hangup";
   switch (mend_for(who->status, in.flag("inside", false), live)) {

@@ -22,7 +22,7 @@ struct participant {
   bool held = false;
   std::string mute;        ///< in, out, both; empty: not muted
   std::uint64_t visit = 0; ///< which of our invitations: what belongs to an older one is not meant
-  std::uint64_t check = 0; ///< the last check it was asked; an answer to an older one is stale
+  std::uint64_t check = 0; ///< the check it has still to answer; an answer to another one is stale
   unsigned misses = 0;     ///< checks since it last said something
 };
 

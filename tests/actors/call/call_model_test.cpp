@@ -28,7 +28,7 @@ struct call_model {
   std::string transferer;
   enum class moving { no, finding, going, calling, consulting } transfer = moving::no;
   bool attended = false, parked = false, parker_known = false;
-  int records_written = 0, ended_told = 0;
+  int records_written = 0, pressed = 0;
 
   bool live() const { return status == "dialing" || status == "ringing" || status == "progressing"; }
   bool talks() const { return status == "progressing"; }
@@ -260,11 +260,11 @@ private:
     const bool is_armed = armed != call_.timers.end();
     if (!is_armed || !dice_.once_in(2)) { // a late one of another time
       const auto kept = call_.timers;
-      if (name == "forget" || name == "release" || name == "park" || name == "dial_timeout" || name == "max_duration") {
+      if (name == "forget" || name == "release" || name == "dial_timeout" || name == "max_duration") {
         if (is_armed)
           return "no timer"; // these carry nothing that tells one from another
       }
-      call_.fire(name, {{"token", "old"}, {"transfer_id", "old"}, {"recording_id", "old"}});
+      call_.fire(name, {{"token", "old"}, {"transfer_id", "old"}, {"recording_id", "old"}, {"since", 5}});
       if (!call_.state) {
         m_.status = "gone"; // a forget that was not armed: only keep_ms 0, never here
         ADD_FAILURE() << "forgotten by a timer that was not armed";
@@ -339,7 +339,7 @@ private:
       return "media_stop";
     case 5:
       ask(ok_if(m_.talks() && !m_.records), "POST", "/recording_start", {{"duration", dice_.roll(3)}});
-      m_.records = m_.talks();
+      m_.records = m_.records || m_.talks();
       return "recording_start";
     case 6:
       ask(200, "POST", "/recording_stop");
@@ -347,9 +347,10 @@ private:
       return "recording_stop";
     default: {
       const bool again = dice_.once_in(2);
-      from_trunk("digit", {{"digit", "5"}, {"sequence", m_.keys.size() + (again ? 0 : 1)}});
-      if (m_.talks() && (!again || m_.keys.empty())) // sequence 0: it says nothing of repeats
+      from_trunk("digit", {{"digit", "5"}, {"sequence", m_.pressed + (again ? 0 : 1)}});
+      if (m_.talks() && (!again || m_.pressed == 0)) // 0: it says nothing of repeats
         m_.keys += "5";
+      m_.pressed += m_.talks() && !again;
       return "digit";
     }
     }
@@ -578,7 +579,7 @@ private:
     case 1: {
       const auto id = other_id();
       const bool repeat = m_.other == want::none;
-      call_.tell({"call", id}, "peer_taken", {{"token", right ? other_token() : "old"}});
+      call_.tell({"call", id}, "peer_taken", {{"token", right ? other_token() : "old"}, {"party", "+6"}});
       if (right && !repeat && m_.talks() && !m_.other_dialed && !m_.other_talks)
         m_.got_hold(id);
       return "peer_taken";
@@ -728,6 +729,7 @@ private:
     EXPECT_EQ(armed("release"), ends) << after;
     EXPECT_EQ(armed("forget"), m_.status == "hangup") << after;
     EXPECT_EQ(armed("reach"), m_.other != want::none && !m_.other_talks) << after;
+    EXPECT_TRUE(!m_.parked || !m_.talks() || armed("park") || armed("reach")) << after;
     EXPECT_EQ(armed("transfer"), m_.transfer == moving::finding || m_.transfer == moving::going) << after;
     // A state is what it was when it is read back.
     if (dice_.once_in(16)) {

@@ -61,6 +61,7 @@ struct conference_model {
   }
   void comes_in(person& p) {
     p.at = in;
+    p.silent = 0;
     used = true;
     ++joins;
   }
@@ -180,6 +181,10 @@ private:
           else
             one.asked = model_.checks;
         }
+        const auto first_come = [&](const auto& x, const auto& y) {
+          return model_.people.at(x).visit < model_.people.at(y).visit;
+        };
+        std::sort(silent.begin(), silent.end(), first_come);
         for (const auto& name : silent) {
           if (find(name))
             model_.is_out(name);
@@ -192,8 +197,10 @@ private:
       const auto status = dice_.once_in(4) ? "terminating" : "progressing";
       const int number = stale ? 0 : p ? p->asked : 1;
       room_.tell(from, "call_status", {{"call_id", who}, {"status", status}, {"inside", inside}, {"check", number}});
-      if (p && number != 0)
+      if (p && number != 0) {
+        p->asked = 0;
         told(who, *p, inside, status == std::string{"progressing"});
+      }
       return "call_status " + who;
     }
     case 14:
