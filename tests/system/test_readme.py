@@ -23,6 +23,13 @@ def in_any_order(tail, wanted):
         wanted.remove(next(w for w in wanted if w in line))
 
 
+def curls(heading):
+    """Path and headers of the section's GETs by curl."""
+    section = README.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    lines = re.findall(r"^    curl -s localhost:8080(\S+) -H '([^']+)'", section, re.M)
+    return [(path, dict([header.split(": ")])) for path, header in lines]
+
+
 class Terminal:
     def __init__(self, node):
         self.environment = {"SWITCHBOARD_CONFIG": str(ROOT / "config/standalone.toml"),
@@ -69,6 +76,11 @@ def test_the_queue_flow(node):
         # The conference's events and the queue's own come from two actors: in any order among each other.
         wanted = ["queue.connected", "conference.participant_joined", "conference.participant_joined"]
         in_any_order(tail, wanted)
+        (served, headers), (why, _) = curls("A queue, by command line alone")
+        status, shown = node.request("GET", served, headers=headers)
+        assert status == 200 and [(one["phase"], one["agent_id"]) for one in shown["result"]] == [("service", "ann")]
+        status, shown = node.request("GET", why, headers=headers)
+        assert status == 200 and shown["result"][0]["agent_id"] == "ann"
         terminal.run(hangup)
         wanted = ["queue.serviced", "queue.wrap_up"]
         in_any_order(tail, wanted)
