@@ -24,9 +24,10 @@ reach take_other(call& c, result& out) {
 
 } // namespace
 
-bool is_free(const call& c) {
+bool is_free(const call& c, const sdk::entity_ref& for_whom) {
   const auto& parts = *c.parts;
-  return !parts.peer && !parts.other && !parts.moving && c.queue_id.empty() && c.conference_id.empty();
+  const bool waits = !c.queue_id.empty() && for_whom != sdk::entity_ref{"queue", c.queue_id};
+  return !parts.peer && !parts.other && !parts.moving && !waits && c.conference_id.empty();
 }
 
 // -- getting hold of another call
@@ -268,7 +269,8 @@ result connect_for(call c, const message& msg, const context& ctx) {
                         (c.parts->other && c.parts->other->request_id == connect_id);
   if (repeated)
     return out;
-  if (in.wrong() || leg.destination.empty() || c.status != call_status::progressing || !is_free(c)) {
+  const bool can = c.status == call_status::progressing && is_free(c, sender_of(msg));
+  if (in.wrong() || leg.destination.empty() || !can) {
     out.send(sender_of(msg), "connect_finished", connect_result(c, connect_id, "failed", false));
     return out;
   }

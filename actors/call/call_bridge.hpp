@@ -11,8 +11,8 @@
 
 namespace switchboard::telephony::calls {
 
-/// Neither bridged nor on the way to it, nor in a queue or a conference. It may be parked.
-bool is_free(const call& c);
+/// Neither bridged nor on the way to it, nor in a conference, nor in a queue other than `for_whom`. It may be parked.
+bool is_free(const call& c, const sdk::entity_ref& for_whom = {});
 inline bool is_bridged(const call& c) { return c.parts->peer && !c.parts->peer->waits; }
 
 /// The call to get hold of: one that is there, or a number to dial.

@@ -196,15 +196,16 @@ result answer_for(call c, const message& msg, const context& ctx) {
   return out;
 }
 
-/// A queue or conference that this call has left does not end it any more; while it is being transferred its own
-/// doesn't either.
+/// A conference that this call has left does not end it any more, nor does the queue it was transferred out of; while
+/// it is being transferred its own doesn't either.
 result hang_up_for(call c, const message& msg, const context& ctx) {
   body_reader in{msg};
   result out;
   const auto sender = sender_of(msg);
   const bool is_room = sender.type == "queue" || sender.type == "conference";
   const bool is_its_room = sender.id == (sender.type == "queue" ? c.queue_id : c.conference_id);
-  if (is_room && !is_its_room && sender != c.owner)
+  const bool has_left = sender.type == "conference" || !c.parts->transferred_from.empty();
+  if (is_room && !is_its_room && has_left && sender != c.owner)
     return out;
   if (in.find("customer_id") && !of_same_tenant(c, msg))
     return out;

@@ -240,7 +240,7 @@ private:
       if (dice_.once_in(3)) {
         // A stranger's room may not, a flow may.
         const bool room = dice_.once_in(2);
-        call_.tell(room ? sdk::entity_ref{"queue", "stranger"} : sdk::entity_ref{"flow", "f"}, "hang_up",
+        call_.tell(room ? sdk::entity_ref{"conference", "stranger"} : sdk::entity_ref{"flow", "f"}, "hang_up",
                    {{"reason", "insufficient_balance"}});
         if (!room)
           m_.hang_up("insufficient_balance");
@@ -475,12 +475,16 @@ private:
       return "connect";
     }
     case 3: {
-      const bool may = m_.talks() && m_.free();
+      const sdk::entity_ref who{dice_.once_in(2) ? "flow" : "queue", "x"};
+      auto alone = m_;
+      if (who.type == "queue" && m_.queue == who.id) // the queue it waits in may connect it
+        alone.queue.clear();
+      const bool may = m_.talks() && alone.free();
       json body = number;
       body["customer_id"] = "t";
       body["connect_id"] = "id" + std::to_string(dice_.roll(1000000));
-      call_.tell({"flow", "f"}, "connect", body);
-      EXPECT_EQ(call_.sent_to("flow", "connect_finished") != nullptr, !may);
+      call_.tell(who, "connect", body);
+      EXPECT_EQ(call_.sent_to(who.type.c_str(), "connect_finished") != nullptr, !may);
       if (may) {
         begin(want::connect, true);
         m_.other_for_flow = true;
