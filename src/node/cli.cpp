@@ -18,7 +18,9 @@
 #include "node/cli_requests.hpp"
 #include "node/config_value.hpp"
 #include "node/files.hpp"
+#include "node/plugin_project.hpp"
 #include "runtime/jwt.hpp"
+#include "runtime/plugin_trial.hpp"
 
 namespace switchboard::node {
 namespace {
@@ -45,6 +47,7 @@ public:
     add_agent();
     add_queue();
     add_dead_letters();
+    add_plugin();
     add_free_commands();
   }
 
@@ -337,6 +340,47 @@ private:
     purge->add_flag("--all", all_, "all of the queue");
   }
 
+  // -- plugins -----------------------------------------------------------------------------------------------------
+
+  void add_plugin() {
+    auto* plugin = group("plugin", "plugins: new, check");
+    auto* make = command(plugin, "new", "write the project of a new plugin into a folder of its name",
+                         [this] { return new_plugin(); });
+    make->add_option("NAME", name_, "lower-case letters, digits and underscores")->required();
+    make->add_option("--kind", kind_, "entity (keeps a state), worker (answers requests) or subscriber (hears events)")
+        ->capture_default_str();
+    make->add_option("--into", folder_, "the folder, which must not exist yet; ./NAME without it");
+    command(plugin, "check", "try plugins as a node does before it loads them", [this] { return check_plugins(); })
+        ->add_option("FILE", ids_)
+        ->required();
+    // What `check` and a node start to try plugins in: see runtime/plugin_trial.hpp.
+    auto* attempt = command(plugin, "try", "", [this]() -> int { runtime::run_plugin_trial(ids_); });
+    attempt->add_option("FILE", ids_);
+    attempt->group("");
+  }
+
+  int new_plugin() {
+    const auto files = make_plugin_project(name_, kind_, package_prefix());
+    if (!files)
+      return complain(wrong_usage, files.error().what);
+    const auto folder = folder_.empty() ? name_ : folder_;
+    if (const auto written = write_plugin_project(folder, *files); !written)
+      return complain(failed, written.error().what);
+    say(folder + ": what to do next stands in " + folder + "/README.md\n");
+    return done;
+  }
+
+  int check_plugins() {
+    const auto found = runtime::try_plugins(own_plugin_trial(), ids_);
+    exit_code worst = done;
+    for (std::size_t index = 0; index < found.size(); ++index)
+      if (found[index])
+        say(ids_[index] + ": may be loaded\n");
+      else
+        worst = static_cast<exit_code>(complain(failed, found[index].error().what));
+    return worst;
+  }
+
   void add_new_id(CLI::App* create) { create->add_option("--id", new_id_, "its id, if you want to choose it"); }
 
   void add_show_and_list(CLI::App* below, const std::string& resources, const char* what) {
@@ -376,6 +420,7 @@ private:
   bool as_json_ = false, print_ = false, print_default_ = false, incoming_ = false;
   std::string agent_, ttl_ = "1h";
   std::string from_, to_, new_id_, id_, other_id_, name_, address_, method_, route_, body_, topic_, prefix_, queue_;
+  std::string kind_ = "entity", folder_;
   std::vector<std::string> ids_;
   bool all_ = false;
   int limit_ = 100;

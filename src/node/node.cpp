@@ -26,6 +26,7 @@
 #include "bridges/zmq/zmq_bridge.hpp"
 #include "node/cli.hpp"
 #include "node/files.hpp"
+#include "node/plugin_project.hpp"
 #include "runtime/core.hpp"
 #include "runtime/jwt.hpp"
 #include "runtime/log.hpp"
@@ -69,7 +70,9 @@ std::string plugins_dir(const config& settings) {
   if (!settings.node.plugins_dir.empty())
     return settings.node.plugins_dir;
   std::error_code ignored;
-  return (std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path() / "plugins").string();
+  const auto here = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
+  const auto installed = here.parent_path() / "lib/switchboard/plugins";
+  return (std::filesystem::exists(installed, ignored) ? installed : here / "plugins").string();
 }
 
 /// Nothing is confirmed once the store or the broker's heart has failed, so serving on would only lie: end at once, and
@@ -97,6 +100,7 @@ expected<std::unique_ptr<runtime::core>> start_core(const config& settings) {
   how.data_dir = settings.node.data_dir;
   how.plugins_dir = plugins_dir(settings);
   how.plugins = settings.node.plugins;
+  how.plugin_trial = own_plugin_trial();
   for (const auto& plugin : how.plugins)
     how.plugin_settings[plugin] = settings.settings_of(plugin);
   how.io_threads = settings.node.io_threads;

@@ -195,27 +195,47 @@ private:
 
   expected<void> load_plugins() {
     hosts_ = std::make_unique<entity_hosts>(*context_, store_, options_.entities);
+    auto& refused = metrics_.gauge("switchboard_plugins_refused", "Plugins that were not loaded at start.").Add({});
+    std::vector<std::string> paths;
     for (const auto& name : options_.plugins) {
-      auto loaded = load_plugin((std::filesystem::path{options_.plugins_dir} / (name + ".so")).string());
-      if (!loaded)
-        return loaded.error();
-      if (auto added = add_types(*loaded); !added)
-        return added;
-      log::info("plugin_loaded", {{"plugin", loaded->manifest.name}, {"version", loaded->manifest.version}});
-      plugins_.push_back(std::move(*loaded));
+      auto path = std::filesystem::path{options_.plugins_dir} / (name + ".so");
+      // A name of nothing is a mistake in the configuration; a plugin that is broken must not take the others along.
+      if (!std::filesystem::exists(path))
+        return {errc::not_found, "plugin " + path.string() + ": there is no such file"};
+      paths.push_back(path.string());
+    }
+    const auto tried = try_plugins(options_.plugin_trial, paths);
+    for (std::size_t index = 0; index < paths.size(); ++index) {
+      auto added = tried[index] ? add_plugin(paths[index]) : tried[index];
+      if (added)
+        continue;
+      refused.Increment();
+      log::failure("plugin_refused", {{"plugin", options_.plugins[index]}, {"reason", added.error().what}});
     }
     return {};
   }
 
+  expected<void> add_plugin(const std::string& path) {
+    auto loaded = load_plugin(path);
+    if (!loaded)
+      return loaded.error();
+    if (auto added = add_types(*loaded); !added)
+      return added;
+    log::info("plugin_loaded", {{"plugin", loaded->manifest.name}, {"version", loaded->manifest.version}});
+    plugins_.push_back(std::move(*loaded));
+    return {};
+  }
+
   expected<void> add_types(const loaded_plugin& from) {
+    std::vector<const sb_entity_type*> hosted;
+    for (const auto* type : hosts_->types())
+      hosted.push_back(type->abi);
+    if (auto fits = check_beside(*from.entry, hosted); !fits)
+      return fits;
     const auto settings = options_.plugin_settings.find(from.manifest.name);
-    for (std::size_t index = 0; index < from.entry->type_count; ++index) {
-      const auto* type = from.entry->types[index];
-      if (hosts_->find_type(type->type))
-        return {errc::precondition_failed, "plugin " + from.manifest.name + ": the entity type '" + type->type +
-                                               "' is there already, from another plugin"};
-      hosts_->add_type({type, settings == options_.plugin_settings.end() ? "{}" : settings->second});
-    }
+    for (std::size_t index = 0; index < from.entry->type_count; ++index)
+      hosts_->add_type(
+          {from.entry->types[index], settings == options_.plugin_settings.end() ? "{}" : settings->second});
     return {};
   }
 

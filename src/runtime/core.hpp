@@ -18,6 +18,7 @@
 #include "runtime/entity_hosts.hpp"
 #include "runtime/node_context.hpp"
 #include "runtime/plugin_loader.hpp"
+#include "runtime/plugin_trial.hpp"
 #include "runtime/shutdown.hpp"
 #include "store/store.hpp"
 
@@ -29,6 +30,7 @@ struct core_options {
   std::string plugins_dir;
   std::vector<std::string> plugins;                   ///< file names without .so
   std::map<std::string, std::string> plugin_settings; ///< JSON object by plugin name; "{}" if absent
+  runtime::plugin_trial plugin_trial;                 ///< each is tried by it before it is loaded
   std::size_t io_threads = 1;
   std::size_t worker_threads = 0; ///< 0: as many as cores
   milliseconds handler_max{1000}; ///< a handler that takes longer is logged while it runs

@@ -28,10 +28,21 @@ std::optional<T> read(std::string_view file, std::uint64_t offset) {
   return value;
 }
 
+#if defined(__x86_64__)
+constexpr Elf64_Half our_machine = EM_X86_64;
+#elif defined(__aarch64__)
+constexpr Elf64_Half our_machine = EM_AARCH64;
+#elif defined(__riscv)
+constexpr Elf64_Half our_machine = EM_RISCV;
+#else
+#error "which machine are plugins of this one for?"
+#endif
+
 bool is_ours(const Elf64_Ehdr& header) {
   constexpr auto byte_order = std::endian::native == std::endian::little ? ELFDATA2LSB : ELFDATA2MSB;
   return std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_ident[EI_CLASS] == ELFCLASS64 &&
-         header.e_ident[EI_DATA] == byte_order && header.e_type == ET_DYN && header.e_shentsize == sizeof(Elf64_Shdr);
+         header.e_ident[EI_DATA] == byte_order && header.e_machine == our_machine && header.e_type == ET_DYN &&
+         header.e_shentsize == sizeof(Elf64_Shdr);
 }
 
 /// Text up to its zero byte; empty if it has none.

@@ -18,12 +18,17 @@ std::string own(sb_bytes bytes) { return bytes.size ? std::string{bytes.data, by
 /// The far side of sb_outcome: plugins call these while they decide.
 struct collector {
   decision made;
+  std::size_t replies = 0;
   std::string failure;
   errc failed_as = errc::internal;
 
   static collector& of(void* self) noexcept { return *static_cast<collector*>(self); }
-  static void reply(void* self, int status, sb_bytes body) { of(self).made.reply = {status, own(body), {}, {}}; }
+  static void reply(void* self, int status, sb_bytes body) {
+    ++of(self).replies;
+    of(self).made.reply = {status, own(body), {}, {}};
+  }
   static void refuse(void* self, int status, sb_bytes reason, sb_bytes text) {
+    ++of(self).replies;
     of(self).made.reply = {status, {}, reason.size ? own(reason) : "REFUSED", own(text)};
   }
   static void state(void* self, std::uint32_t version, sb_bytes customer_id, sb_bytes bytes) {
@@ -107,6 +112,8 @@ expected<decision> entity_instance::decide(const entity_message& what, std::stri
     return failed.error();
   if (*failed != 0)
     return {into.failed_as, into.failure.empty() ? "the decision failed without a reason" : into.failure};
+  if (const std::size_t due = what.kind == SB_REQUEST ? 1 : 0; into.replies != due)
+    return {errc::internal, what.name + " was answered " + std::to_string(into.replies) + " times"};
   if (auto good = check_decision(into.made); !good)
     return good.error();
   return std::move(into.made);
@@ -128,8 +135,15 @@ expected<void> check_decision(const decision& made) {
   };
   if (made.reply && !is_json(made.reply->body))
     return {errc::internal, "the reply's body is not JSON within the limits"};
+  if (made.reply && (made.reply->status < 100 || made.reply->status > 599))
+    return {errc::internal, "the reply's status " + std::to_string(made.reply->status) + " is none of HTTP's"};
   if (made.state && made.state->bytes.empty())
     return {errc::internal, "an empty state"}; // open() could not tell it from a new entity
+  if (made.state && made.state->bytes.size() > state_bytes_max)
+    return {errc::internal, "a state of " + std::to_string(made.state->bytes.size()) + " bytes is over " +
+                                std::to_string(state_bytes_max)};
+  if (made.events.size() + made.sends.size() + made.timers.size() > effects_max)
+    return {errc::internal, "more than " + std::to_string(effects_max) + " events, messages and timers"};
   for (const auto& event : made.events)
     if (event.type.find('.') == std::string::npos || event.type.size() > 128 || !is_json(event.data))
       return {errc::internal, "the event '" + event.type + "' has no proper type or data"};

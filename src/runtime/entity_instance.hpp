@@ -93,6 +93,9 @@ private:
   std::unique_ptr<void, closer> instance_;
 };
 
+inline constexpr std::size_t state_bytes_max = std::size_t{16} << 20;
+inline constexpr std::size_t effects_max = 10'000; ///< events, messages and timers of one decision
+
 /// Every JSON text of a decision can be read within the envelope's limits, and names are proper; errc::internal.
 expected<void> check_decision(const decision& made);
 

@@ -1,6 +1,7 @@
 #include "runtime/plugin_loader.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <filesystem>
@@ -9,6 +10,8 @@
 #include <vector>
 
 #include <dlfcn.h>
+#include <grp.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +24,8 @@ namespace {
 
 constexpr std::size_t file_bytes_max = 256u << 20;
 constexpr std::size_t name_bytes_max = 64;
+constexpr std::size_t types_max = 64;  // of one plugin
+constexpr std::size_t rows_max = 1000; // routes, or subscriptions, of one type
 
 bool is_name(const char* text) {
   if (!text)
@@ -29,6 +34,13 @@ bool is_name(const char* text) {
   return !name.empty() && name.size() <= name_bytes_max && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
   });
+}
+
+bool is_event_type(const char* text) {
+  const std::string_view name{text ? text : ""};
+  const auto dot = name.find('.');
+  return name.size() <= 2 * name_bytes_max && dot != std::string_view::npos &&
+         is_name(std::string{name.substr(0, dot)}.c_str()) && dot + 1 < name.size();
 }
 
 bool read_number(std::string_view text, std::uint32_t& into) {
@@ -43,6 +55,26 @@ bool read_abi(std::string_view text, plugin_manifest& into) {
          read_number(text.substr(dot + 1), into.abi_minor);
 }
 
+/// A user's own group, as many systems make one for each user: nobody else is in it.
+bool is_private_group(gid_t group) {
+  std::array<char, 4096> memory{};
+  passwd user{};
+  passwd* found_user = nullptr;
+  if (::getpwuid_r(::geteuid(), &user, memory.data(), memory.size(), &found_user) != 0 || !found_user ||
+      found_user->pw_gid != group)
+    return false;
+  const std::string user_name{found_user->pw_name};
+  struct group members {};
+  struct group* found = nullptr;
+  std::vector<char> more(64 << 10);
+  if (::getgrgid_r(group, &members, more.data(), more.size(), &found) != 0 || !found)
+    return false;
+  for (auto* const* one = found->gr_mem; *one; ++one)
+    if (user_name != *one)
+      return false;
+  return user_name == found->gr_name;
+}
+
 /// Whoever may write the file may run code as us.
 expected<void> check_owner(const std::string& path, bool directory) {
   struct stat found {};
@@ -53,9 +85,22 @@ expected<void> check_owner(const std::string& path, bool directory) {
   if (found.st_uid != 0 && found.st_uid != ::geteuid())
     return {errc::access_refused, std::string{directory ? "its folder" : "the file"} + " belongs to another user"};
   // A sticky folder such as /tmp lets others add files but not replace ours.
-  if ((found.st_mode & S_IWOTH) != 0 && !(directory && (found.st_mode & S_ISVTX) != 0))
+  const bool sticky = directory && (found.st_mode & S_ISVTX) != 0;
+  if ((found.st_mode & S_IWOTH) != 0 && !sticky)
     return {errc::access_refused, std::string{directory ? "its folder" : "the file"} + " may be written by everybody"};
+  if ((found.st_mode & S_IWGRP) != 0 && !sticky && !is_private_group(found.st_gid))
+    return {errc::access_refused, std::string{directory ? "its folder" : "the file"} + " may be written by its group"};
   return {};
+}
+
+/// The file and its folder, and where a link leads the real ones.
+expected<void> check_owners(const std::string& path, const std::string& real) {
+  for (const auto& each : {path, real}) {
+    const auto folder = std::filesystem::path{each}.parent_path();
+    if (auto good = check_owner(folder.empty() ? "." : folder.string(), true); !good)
+      return good;
+  }
+  return check_owner(real, false);
 }
 
 expected<plugin_manifest> read_manifest(const std::string& path) {
@@ -76,37 +121,91 @@ expected<void> check_type(const sb_entity_type& type) {
   const std::string name{type.type};
   if (!type.open || !type.decide || !type.view || !type.close)
     return {errc::bad_format, "type '" + name + "' lacks a function"};
-  if ((type.route_count && !type.routes) || (type.subscription_count && !type.subscriptions))
+  if ((type.route_count && !type.routes) || (type.subscription_count && !type.subscriptions) ||
+      type.route_count > rows_max || type.subscription_count > rows_max)
     return {errc::bad_format, "type '" + name + "' counts routes or subscriptions it doesn't have"};
+  if (type.route_count && !type.service)
+    return {errc::bad_format, "type '" + name + "' has routes and no service"};
   for (std::size_t index = 0; index < type.route_count; ++index)
     if (auto good = check_route(type.routes[index]); !good)
       return {errc::bad_format, "type '" + name + "': " + good.error().what};
   for (std::size_t index = 0; index < type.subscription_count; ++index)
-    if (!type.subscriptions[index].event_type || !type.subscriptions[index].key)
-      return {errc::bad_format, "type '" + name + "': a subscription lacks its event type or key"};
+    if (!is_event_type(type.subscriptions[index].event_type))
+      return {errc::bad_format, "type '" + name + "': a subscription names no event type such as call.ended"};
   return {};
 }
 
+/// The route of `type` that fits the same requests as `wanted`.
+const sb_route* find_same(const sb_entity_type& type, const sb_route& wanted) {
+  for (std::size_t index = 0; index < type.route_count; ++index) {
+    const auto& one = type.routes[index];
+    if (&one != &wanted && std::string_view{one.method} == wanted.method && same_shape(one.pattern, wanted.pattern))
+      return &one;
+  }
+  return nullptr;
+}
+
+expected<void> check_routes(const sb_entity_type& type, const sb_entity_type& other) {
+  if (!type.service || !other.service || std::string_view{type.service} != other.service)
+    return {};
+  for (std::size_t index = 0; index < type.route_count; ++index)
+    if (const auto* same = find_same(other, type.routes[index]))
+      return {errc::precondition_failed, "type '" + std::string{type.type} + "': the route " +
+                                             type.routes[index].method + " " + type.routes[index].pattern +
+                                             " is served already, by type '" + other.type + "' as " + same->pattern};
+  return {};
+}
+
+expected<void> check_pair(const sb_entity_type& type, const sb_entity_type& other) {
+  const std::string name{type.type};
+  if (name == other.type)
+    return {errc::precondition_failed, "the entity type '" + name + "' is there already"};
+  return check_routes(type, other);
+}
+
+/// RTLD_NOW: a missing symbol shows here and not in the middle of a call. Never closed. A constructor that throws ends
+/// the process, here as in any program.
+expected<void*> open_library(const std::string& path) {
+  void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library)
+    return {errc::bad_format, ::dlerror()};
+  return library;
+}
+
+expected<const sb_plugin*> describe(sb_plugin_entry entry) {
+  try {
+    if (const auto* plugin = entry())
+      return plugin;
+    return {errc::bad_format, SWITCHBOARD_PLUGIN_ENTRY " gives nothing"};
+  } catch (const std::exception& thrown) {
+    return {errc::bad_format, std::string{SWITCHBOARD_PLUGIN_ENTRY " throws: "} + thrown.what()};
+  } catch (...) {
+    return {errc::bad_format, SWITCHBOARD_PLUGIN_ENTRY " throws"};
+  }
+}
+
 expected<loaded_plugin> load_checked(const std::string& path) {
-  const auto folder = std::filesystem::path{path}.parent_path();
-  if (auto good = check_owner(folder.empty() ? "." : folder.string(), true); !good)
+  std::error_code failed;
+  const auto real = std::filesystem::canonical(path, failed).string();
+  if (failed)
+    return {errc::not_found, failed.message()};
+  if (auto good = check_owners(path, real); !good)
     return good.error();
-  if (auto good = check_owner(path, false); !good)
-    return good.error();
-  auto manifest = read_manifest(path);
+  auto manifest = read_manifest(real);
   if (!manifest)
     return manifest.error();
   if (auto good = check_abi(manifest->abi_major, manifest->abi_minor); !good)
     return good.error();
-  // RTLD_NOW: a missing symbol shows here and not in the middle of a call. Never closed.
-  const auto full = std::filesystem::absolute(path).string();
-  void* library = ::dlopen(full.c_str(), RTLD_NOW | RTLD_LOCAL);
+  const auto library = open_library(real);
   if (!library)
-    return {errc::bad_format, ::dlerror()};
-  const auto entry = reinterpret_cast<sb_plugin_entry>(::dlsym(library, SWITCHBOARD_PLUGIN_ENTRY));
-  const auto* plugin = entry ? entry() : nullptr;
-  if (!plugin)
-    return {errc::bad_format, "it has no working " SWITCHBOARD_PLUGIN_ENTRY};
+    return library.error();
+  const auto entry = reinterpret_cast<sb_plugin_entry>(::dlsym(*library, SWITCHBOARD_PLUGIN_ENTRY));
+  if (!entry)
+    return {errc::bad_format, "it has no " SWITCHBOARD_PLUGIN_ENTRY};
+  const auto described = describe(entry);
+  if (!described)
+    return described.error();
+  const auto* plugin = *described;
   if (auto good = check_plugin(*plugin, *manifest); !good)
     return good.error();
   return loaded_plugin{std::move(*manifest), plugin};
@@ -153,16 +252,31 @@ expected<void> check_plugin(const sb_plugin& what, const plugin_manifest& promis
   if (what.size < sizeof(sb_plugin))
     return {errc::bad_format, "its description is smaller than this ABI's"};
   if (what.abi_major != promised.abi_major || what.abi_minor != promised.abi_minor || !what.name ||
-      promised.name != what.name)
+      promised.name != what.name || !what.version || promised.version != what.version)
     return {errc::bad_format, "its description differs from its manifest"};
   if (what.type_count == 0 || !what.types)
     return {errc::bad_format, "it has no entity type"};
+  if (what.type_count > types_max)
+    return {errc::bad_format, "it counts " + std::to_string(what.type_count) + " entity types"};
   for (std::size_t index = 0; index < what.type_count; ++index) {
     if (!what.types[index])
       return {errc::bad_format, "an entity type is missing"};
     if (auto good = check_type(*what.types[index]); !good)
       return good;
+    if (auto good = check_routes(*what.types[index], *what.types[index]); !good)
+      return good;
+    for (std::size_t before = 0; before < index; ++before)
+      if (auto good = check_pair(*what.types[index], *what.types[before]); !good)
+        return good;
   }
+  return {};
+}
+
+expected<void> check_beside(const sb_plugin& what, const std::vector<const sb_entity_type*>& hosted) {
+  for (std::size_t index = 0; index < what.type_count; ++index)
+    for (const auto* other : hosted)
+      if (auto good = check_pair(*what.types[index], *other); !good)
+        return {good.error().code, "plugin " + std::string{what.name} + ": " + good.error().what};
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/expected.hpp"
 #include "sdk/abi.h"
@@ -28,15 +29,21 @@ expected<plugin_manifest> parse_manifest(std::string_view text);
 /// errc::not_implemented if this host can't serve a plugin of that ABI.
 expected<void> check_abi(std::uint32_t major, std::uint32_t minor);
 
-/// Checks what a loaded plugin describes: sizes, functions, names, routes. errc::bad_format.
+/// Checks what a loaded plugin describes: sizes, functions, names, routes, and that no two of these are the same.
+/// errc::bad_format, errc::precondition_failed.
 expected<void> check_plugin(const sb_plugin& what, const plugin_manifest& promised);
+
+/// errc::precondition_failed if it brings a type, or a route of a service, that is there already. Not for a plugin that
+/// takes the place of another one's types.
+expected<void> check_beside(const sb_plugin& what, const std::vector<const sb_entity_type*>& hosted);
 
 struct loaded_plugin {
   plugin_manifest manifest;
   const sb_plugin* entry = nullptr; ///< lives as long as the process
 };
 
-/// Every refusal is one line: path and reason. Call before other threads run code of plugins.
+/// Every refusal is one line: path and reason. Thread-safe, also while other plugins decide. Runs code of the file as
+/// soon as it has passed what can be seen from outside; plugin_trial.hpp lets another process try that first.
 expected<loaded_plugin> load_plugin(const std::string& path);
 
 } // namespace switchboard::runtime

@@ -1,5 +1,7 @@
 #include "runtime/route_table.hpp"
 
+#include <algorithm>
+
 namespace switchboard::runtime {
 
 namespace {
@@ -14,6 +16,31 @@ std::string_view take_segment(std::string_view& path) noexcept {
 
 bool is_parameter(std::string_view segment) noexcept {
   return segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
+}
+
+/// What a request's path may hold and a pattern needs; braces only around a whole segment.
+bool is_pattern_segment(std::string_view segment) noexcept {
+  if (is_parameter(segment))
+    segment = segment.substr(1, segment.size() - 2);
+  return !segment.empty() && std::all_of(segment.begin(), segment.end(), [](char c) {
+    return c > ' ' && c < '\x7f' && c != '{' && c != '}' && c != '?' && c != '#' && c != '%';
+  });
+}
+
+bool is_pattern(std::string_view pattern) noexcept {
+  if (!pattern.starts_with("/v1/") || pattern.size() > 256)
+    return false;
+  pattern.remove_prefix(1);
+  while (!pattern.empty()) {
+    const bool last = pattern.find('/') == std::string_view::npos;
+    if (!is_pattern_segment(take_segment(pattern)) || (!last && pattern.empty()))
+      return false;
+  }
+  return true;
+}
+
+bool is_method(std::string_view method) noexcept {
+  return method == "GET" || method == "POST" || method == "PUT" || method == "DELETE";
 }
 
 struct fit {
@@ -57,11 +84,16 @@ expected<void> check_route(const sb_route& route) {
     return {errc::bad_format, "a route lacks its method or pattern"};
   const std::string_view pattern{route.pattern};
   const auto text = "route " + std::string{route.method} + " " + route.pattern;
+  if (!is_method(route.method))
+    return {errc::bad_format, text + " has no method that requests have"};
   if (!pattern.starts_with("/v1/"))
     return {errc::bad_format, text + " is not below /v1/"};
+  if (!is_pattern(pattern))
+    return {errc::bad_format, text + " has a malformed segment"};
   switch (route.target) {
   case SB_CREATE:
   case SB_LIST:
+  case SB_WORK:
     return {};
   case SB_BY_ID:
     if (pattern.find("/{id}") == std::string_view::npos)
@@ -73,6 +105,16 @@ expected<void> check_route(const sb_route& route) {
     return {};
   }
   return {errc::bad_format, text + " has an unknown target"};
+}
+
+bool same_shape(std::string_view pattern, std::string_view other) noexcept {
+  while (!pattern.empty() && !other.empty()) {
+    const auto one = take_segment(pattern);
+    const auto two = take_segment(other);
+    if (one != two && !(is_parameter(one) && is_parameter(two)))
+      return false;
+  }
+  return pattern.empty() && other.empty();
 }
 
 split_route split(std::string_view route) noexcept {

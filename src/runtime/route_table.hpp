@@ -11,9 +11,12 @@
 
 namespace switchboard::runtime {
 
-/// errc::bad_format if a plugin's route could never be served: unknown target, pattern not below /v1/, SB_BY_ID without
-/// {id}, SB_BY_BODY without a key.
+/// errc::bad_format if a plugin's route could never be served: unknown target or method, pattern not below /v1/ or
+/// malformed, SB_BY_ID without {id}, SB_BY_BODY without a key.
 expected<void> check_route(const sb_route& route);
+
+/// Whether two patterns fit the same paths: they differ in the names of their parameters at most.
+bool same_shape(std::string_view pattern, std::string_view other) noexcept;
 
 /// "/v1/calls?page_size=10" -> path "/v1/calls", query "page_size=10".
 struct split_route {

@@ -157,7 +157,8 @@ private:
     auto id = entity_id(*found, asked);
     if (!id)
       return answer_now(what, terms, asked.method, id.error());
-    auto work = work_of(asked, path, query, found->route->target == SB_CREATE);
+    const bool may_be_new = found->route->target == SB_CREATE || found->route->target == SB_WORK;
+    auto work = work_of(asked, path, query, may_be_new);
     work->answer = terms;
     work->queue = what.queue->number;
     work->at = what.item.at;
@@ -174,6 +175,8 @@ private:
   }
 
   static expected<std::string> entity_id(const route_table::match& found, const asked_for& asked) {
+    if (found.route->target == SB_WORK)
+      return make_uuid(); // nobody else's: each is decided on its own
     std::string id{found.id};
     const char* field = nullptr;
     if (found.route->target == SB_CREATE)

@@ -54,10 +54,12 @@ protected:
     const auto fact = decode_event(what.item.message->body());
     if (!fact)
       return bury(std::move(what), fact.error());
-    const auto id = told_entity(*fact);
-    if (id.empty())
+    const auto told = told_entity(*fact);
+    if (told.id.empty())
       return settle(what, broker::verdict::ack);
-    tell(id, work_of(*fact), std::move(what));
+    auto work = work_of(*fact);
+    work->may_create = told.may_be_new;
+    tell(told.id, std::move(work), std::move(what));
   }
 
 private:
@@ -83,15 +85,24 @@ private:
       give_back(token);
   }
 
-  /// The entity that the subscription's key names; empty if there is none to tell.
-  std::string told_entity(const event& fact) const {
+  struct listener {
+    std::string id;          ///< empty: there is none to tell
+    bool may_be_new = false; ///< it need not exist
+  };
+  /// The entity that the subscription's key names; without a key the one with the resource's id, so that the events of
+  /// one resource keep their order.
+  listener told_entity(const event& fact) const {
     for (std::size_t index = 0; index < type_.subscription_count; ++index) {
       const auto& subscription = type_.subscriptions[index];
-      if (fact.event_type != subscription.event_type || !fact.data.is_object())
+      if (fact.event_type != subscription.event_type)
+        continue;
+      if (!subscription.key)
+        return {is_identity(fact.resource_id) ? fact.resource_id : make_uuid(), true};
+      if (!fact.data.is_object())
         continue;
       const auto value = fact.data.find(subscription.key);
       if (value != fact.data.end() && value->is_string() && is_identity(value->get_ref<const std::string&>()))
-        return value->get<std::string>();
+        return {value->get<std::string>(), false};
     }
     return {};
   }

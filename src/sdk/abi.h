@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 #define SWITCHBOARD_ABI_MAJOR 1 /* a host loads only plugins of its own major */
-#define SWITCHBOARD_ABI_MINOR 1 /* ... and of its own or a lower minor */
+#define SWITCHBOARD_ABI_MINOR 2 /* ... and of its own or a lower minor */
 
 typedef struct sb_bytes {
   const char* data;
@@ -87,7 +87,8 @@ typedef enum sb_route_target {
   SB_CREATE = 1,  /* a new entity under a fresh UUID (or the body's "id"); state is absent */
   SB_BY_ID = 2,   /* the entity named by {id} in the pattern; unknown: the host answers 404 */
   SB_BY_BODY = 3, /* the entity named by the body's field `key`; unknown: 404 */
-  SB_LIST = 4     /* answered by the host from stored states through view(), newest first, of the caller's tenant */
+  SB_LIST = 4,    /* answered by the host from stored states through view(), newest first, of the caller's tenant */
+  SB_WORK = 5     /* since 1.2: needs no entity. An instance without state decides once and is closed; it gives none */
 } sb_route_target;
 
 typedef struct sb_route {
@@ -99,7 +100,8 @@ typedef struct sb_route {
 
 typedef struct sb_subscription {
   const char* event_type; /* "conference.ended" */
-  const char* key;        /* field of the event's data that names the entity to tell, e.g. "call_id" */
+  const char* key; /* field of the event's data that names the entity to tell, e.g. "call_id". Since 1.2 NULL: whoever
+                      has the id of the event's resource, and it need not exist */
 } sb_subscription;
 
 typedef struct sb_entity_type {
@@ -131,6 +133,7 @@ typedef struct sb_plugin {
 
 /* The one exported symbol. Called once after dlopen; the result lives as long as the process. */
 typedef const sb_plugin* (*sb_plugin_entry)(void);
+const sb_plugin* switchboard_plugin_entry(void) __attribute__((visibility("default")));
 #define SWITCHBOARD_PLUGIN_ENTRY "switchboard_plugin_entry"
 
 /* The manifest is text in an ELF section, readable without loading: lines "abi=1.0", "name=call", "version=1.0.0". */

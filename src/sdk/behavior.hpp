@@ -95,6 +95,8 @@ private:
     const auto* found = find_route(msg);
     if (!found || found->target == SB_LIST)
       return refused<State>(404, "NOT_FOUND", "no such route: " + msg.name + " " + msg.route);
+    if (found->target == SB_WORK)
+      return found->if_absent(msg, ctx);
     if (found->target == SB_CREATE)
       return state ? refused<State>(409, "ALREADY_EXISTS", "this id is taken") : found->if_absent(msg, ctx);
     if (!state || !may_see(*state, msg))

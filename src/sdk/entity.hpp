@@ -75,7 +75,8 @@ struct effect_writer {
     out.refuse(out.self, e.status, bytes_of(e.reason), bytes_of(e.text));
   }
   void operator()(const event_effect& e) const {
-    out.event(out.self, bytes_of(e.type), bytes_of(customer_id), bytes_of(entity_id), bytes_of(dump(e.data)));
+    const auto& about = e.resource_id.empty() ? entity_id : e.resource_id;
+    out.event(out.self, bytes_of(e.type), bytes_of(customer_id), bytes_of(about), bytes_of(dump(e.data)));
   }
   void operator()(const send_effect& e) const {
     out.send(out.self, bytes_of(e.to.type), bytes_of(e.to.id), bytes_of(e.name), bytes_of(dump(e.body)));
@@ -172,7 +173,7 @@ class binding {
       auto made = Type().behavior.decide(live.now ? &*live.now : nullptr, msg, ctx);
       if (const auto replies = replies_in(made.effects()); replies != (msg.kind == message_kind::request ? 1U : 0U))
         throw std::logic_error(msg.name + " was answered " + std::to_string(replies) + " times");
-      write(live, ctx, made, *out);
+      write(live, msg, ctx, made, *out);
       if (made.ended())
         live.now.reset();
       else if (made.next_state())
@@ -198,10 +199,10 @@ class binding {
       out.fail(out.self, bytes_of(text));
   }
 
-  static void write(const instance& live, const context& ctx, const outcome<state>& made, sb_outcome& out) {
-    static const std::string nobody;
+  static void write(const instance& live, const message& msg, const context& ctx, const outcome<state>& made,
+                    sb_outcome& out) {
     const auto& next = made.next_state() ? made.next_state() : live.now;
-    const auto& customer_id = next ? next->customer_id : nobody;
+    const auto& customer_id = next ? next->customer_id : msg.customer_id;
     for (const auto& one : made.effects())
       std::visit(effect_writer{out, customer_id, ctx.id()}, one);
     if (made.ended())

@@ -5,6 +5,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -48,6 +49,7 @@ struct refuse_effect {
 struct event_effect {
   std::string type;
   json data;
+  std::string resource_id; ///< empty: the deciding entity's
 };
 struct send_effect {
   entity_ref to;
@@ -64,17 +66,24 @@ struct cancel_effect {
 };
 using effect = std::variant<reply_effect, refuse_effect, event_effect, send_effect, arm_effect, cancel_effect>;
 
+/// The state of workers and subscribers, which keep none (worker.hpp).
+struct stateless {
+  std::string customer_id;
+};
+template <class State>
+concept keeps_state = !std::is_same_v<State, stateless>;
+
 /// Filled from top to bottom: `out.next(call).event("call.created", …).reply(200, …)`. Effects leave in this order.
 template <class State>
 class outcome {
 public:
   /// The state from now on. Without it the state stays as it is.
-  outcome& next(State state) {
+  outcome& next(State state) requires keeps_state<State> {
     next_ = std::move(state);
     return *this;
   }
   /// The entity is over: its state and timers go, events and messages of this outcome still leave.
-  outcome& end() {
+  outcome& end() requires keeps_state<State> {
     ended_ = true;
     return *this;
   }
@@ -83,16 +92,22 @@ public:
     return add(refuse_effect{status, std::move(reason), std::move(text)});
   }
   /// A fact for everybody, about this entity, under its customer.
-  outcome& event(std::string type, json data) { return add(event_effect{std::move(type), std::move(data)}); }
+  outcome& event(std::string type, json data) requires keeps_state<State> {
+    return add(event_effect{std::move(type), std::move(data), {}});
+  }
+  /// A fact about the resource of that id, under the customer of the message.
+  outcome& event_about(std::string resource_id, std::string type, json data) requires(!keeps_state<State>) {
+    return add(event_effect{std::move(type), std::move(data), std::move(resource_id)});
+  }
   outcome& send(entity_ref to, std::string name, json body = json::object()) {
     return add(send_effect{std::move(to), std::move(name), std::move(body)});
   }
   /// Replaces an armed timer of that name.
-  outcome& arm(std::string name, milliseconds delay, json payload = json::object()) {
+  outcome& arm(std::string name, milliseconds delay, json payload = json::object()) requires keeps_state<State> {
     return add(arm_effect{std::move(name), delay, std::move(payload)});
   }
   /// Harmless if it isn't armed.
-  outcome& cancel(std::string name) { return add(cancel_effect{std::move(name)}); }
+  outcome& cancel(std::string name) requires keeps_state<State> { return add(cancel_effect{std::move(name)}); }
 
   const std::optional<State>& next_state() const noexcept { return next_; }
   bool ended() const noexcept { return ended_; }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "sdk/entity.hpp"
+#include "sdk/worker.hpp"
 
 namespace switchboard::sdk {
 

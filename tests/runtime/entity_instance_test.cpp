@@ -30,8 +30,22 @@ int obey(void*, const sb_message* message, const sb_context* context, sb_outcome
     out->fail(out->self, bytes("it said so"));
     return 1;
   }
-  if (order == "bad json")
+  if (order == "answer badly")
     out->reply(out->self, 200, bytes("{"));
+  if (order == "answer with an odd status")
+    out->reply(out->self, 7, bytes("{}"));
+  if (order == "answer twice") {
+    out->reply(out->self, 200, bytes("{}"));
+    out->refuse(out->self, 400, bytes("NO"), bytes("no"));
+  }
+  if (order == "reply unasked")
+    out->reply(out->self, 200, bytes("{}"));
+  if (order == "huge state")
+    out->state(out->self, 1, bytes("c"), bytes(std::string(state_bytes_max + 1, 'x')));
+  for (std::size_t i = 0; order == "flood" && i <= effects_max; ++i)
+    out->cancel_timer(out->self, bytes("x"));
+  if (order == "no bytes")
+    out->event(out->self, {nullptr, 7}, bytes("c"), bytes("1"), bytes("{}"));
   if (order == "empty state")
     out->state(out->self, 1, bytes("c"), bytes(""));
   if (order == "bad event")
@@ -41,9 +55,8 @@ int obey(void*, const sb_message* message, const sb_context* context, sb_outcome
   if (order == "bad timer")
     out->arm_timer(out->self, bytes(""), 1, bytes("{}"));
   if (order == "everything") {
-    out->reply(out->self, 201, bytes(R"({"now":)"));
     const auto now = R"({"now":)" + std::to_string(context->now_ms) + "}";
-    out->reply(out->self, 201, bytes(now)); // the last word counts
+    out->reply(out->self, 201, bytes(now));
     out->state(out->self, 3, bytes("customer-1"), bytes("state-1"));
     out->event(out->self, bytes("call.created"), bytes("customer-1"), context->entity_id, context->settings);
     out->send(out->self, bytes("queue"), bytes("q-1"), bytes("offer"), message->body);
@@ -83,6 +96,7 @@ const sb_entity_type type{sizeof(sb_entity_type),
 expected<decision> decide(std::string name) {
   auto instance = entity_instance::open(type, "", 1);
   entity_message what;
+  what.kind = name == "everything" || name.starts_with("answer") ? SB_REQUEST : SB_MESSAGE;
   what.name = std::move(name);
   what.body = R"({"caller":"c-1"})";
   return instance->decide(what, "e-1", time_point{milliseconds{1234}}, 42, R"({"setting":1})");
@@ -114,7 +128,14 @@ TEST(entity_instance, a_decision_that_breaks_a_rule_is_a_failure_with_its_reason
       {"throw a number", "exception of an unknown type"},
       {"fail without a word", "failed without a reason"},
       {"fail", "it said so"},
-      {"bad json", "reply's body is not JSON"},
+      {"answer badly", "reply's body is not JSON"},
+      {"answer with an odd status", "status 7"},
+      {"answer never", "answered 0 times"},
+      {"answer twice", "answered 2 times"},
+      {"reply unasked", "answered 1 times"},
+      {"huge state", "a state of 16777217 bytes is over 16777216"},
+      {"flood", "more than 10000 events, messages and timers"},
+      {"no bytes", "null"},
       {"empty state", "an empty state"},
       {"bad event", "the event 'nodot'"},
       {"bad address", "the message 'hello'"},

@@ -339,5 +339,5 @@ TEST(plugin, the_entry_point_describes_all_types_and_the_manifest_agrees) {
   EXPECT_EQ(plugin->abi_major, SWITCHBOARD_ABI_MAJOR);
   ASSERT_EQ(plugin->type_count, 2U);
   EXPECT_STREQ(plugin->types[1]->type, "bell");
-  EXPECT_STREQ(switchboard_plugin_manifest, "abi=1.1\nname=counter\nversion=1.2.3\n");
+  EXPECT_STREQ(switchboard_plugin_manifest, "abi=1.2\nname=counter\nversion=1.2.3\n");
 }

@@ -35,7 +35,7 @@ LIBRARIES = {
 }
 # C++ headers have neither a dot nor a slash; of C and POSIX these. ext/pb_ds is part of libstdc++: trees that know the n-th.
 SYSTEM = re.compile(r"[a-z0-9_]+$|ext/pb_ds/[a-z_]+\.hpp$|(sys|netinet|arpa|net|linux)/[a-z0-9_]+\.h$|"
-                    r"(aio|dirent|dlfcn|elf|endian|errno|fcntl|limits|link|malloc|netdb|poll|pthread|pwd|sched|signal|spawn|stddef|"
+                    r"(aio|dirent|dlfcn|elf|endian|errno|fcntl|grp|limits|link|malloc|netdb|poll|pthread|pwd|sched|signal|spawn|stddef|"
                     r"stdint|stdio|stdlib|string|time|unistd)\.h$")
 
 NOTHING, EVERYTHING = frozenset(), None
@@ -61,13 +61,15 @@ LAYERS = {
     "bridges/zmq": layer("src/runtime src/store src/broker src/messages src/base",
                          "json caf boost prometheus zmq"),
     "actors/*": layer("src/sdk src/messages src/base", "json"),
+    "examples/*": layer("src/sdk", "json"),
+    "examples/*/tests": layer("src/sdk", "json"),
     "src/node": layer(EVERYTHING, EVERYTHING),
     "tests": layer(EVERYTHING, EVERYTHING),
     "bench": layer(EVERYTHING, EVERYTHING),
     "tools": layer(EVERYTHING, EVERYTHING),
 }
 # Only tests and benchmarks see their frameworks, whatever stands above.
-FRAMEWORKS = {"test": ("tests",), "benchmark": ("bench",)}
+FRAMEWORKS = {"test": ("tests", "examples/*/tests"), "benchmark": ("bench",)}
 # Codecs are pure: they are fuzzed without actors and sockets.
 PURE = re.compile(r"bridges/[^/]+/[^/]*codec[^/]*$")
 PURE_LIBRARIES = {"json"}
@@ -77,7 +79,7 @@ SOURCES = (".cpp", ".hpp", ".h", ".def")
 INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^">]+)[">]')
 # Folders of users and work places; a path that every machine has (/etc, /proc, /tmp of a test) is none of these.
 MACHINE_PATH = re.compile(r"(?<![\w.~/-])/(?:home|Users|work|root)/[A-Za-z0-9_.-]+")
-README_FOLDERS = re.compile(r"\.$|(src|bridges|actors|tests)(/[^/]+)?$|(bench|cmake|config|docs)$")
+README_FOLDERS = re.compile(r"\.$|(src|bridges|actors|tests)(/[^/]+)?$|(bench|cmake|config|docs|examples)$")
 
 
 def walk(root):
@@ -136,7 +138,7 @@ def check_library(source, header):
     if library is None:
         return None if SYSTEM.match(header) else f"<{header}> is a library that no layer knows"
     if library in FRAMEWORKS:
-        return None if mine[1] in FRAMEWORKS[library] else f"only {FRAMEWORKS[library][0]} may include <{header}>"
+        return None if mine[0] in FRAMEWORKS[library] else f"only {FRAMEWORKS[library][0]} may include <{header}>"
     allowed = LAYERS[mine[0]]["libraries"]
     if allowed is not EVERYTHING and library not in allowed:
         return f"{mine[1]} may not use {library} (<{header}>)"
@@ -154,7 +156,7 @@ def includes(text):
 
 def check_source(root, source, text):
     if layer_of(str(source)) is None:
-        yield 1, "sources stand in src, bridges, actors, tests, bench or tools"
+        yield 1, "sources stand in src, bridges, actors, examples, tests, bench or tools"
         return
     found = list(includes(text))
     for number, is_library, name in found:

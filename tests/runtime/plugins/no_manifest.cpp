@@ -1,2 +1,0 @@
-// A shared object that is no plugin.
-extern "C" int nothing() { return 0; }

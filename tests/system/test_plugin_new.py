@@ -1,0 +1,76 @@
+"""What the author of a plugin does on the first day: `plugin new`, CMake, ctest, a node that runs it – outside this tree, with what
+an installation or a build folder offers. One kind is built here to its end, from an installation; all three are built and tested in
+the tree (examples/), so here the others are only compared with it."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import BINARY, SANITIZED
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+KINDS = {"entity": "ticket", "worker": "tariff", "subscriber": "lookout"}
+
+
+def run(*command, cwd=None, code=0):
+    made = subprocess.run([str(word) for word in command], cwd=cwd, capture_output=True, text=True, timeout=300)
+    assert made.returncode == code, f"{command}: {made.returncode}\n{made.stdout[-3000:]}{made.stderr[-3000:]}"
+    return made
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_new_writes_the_example_by_another_name(tmp_path, kind):
+    run(BINARY, "plugin", "new", "gadget", "--kind", kind, cwd=tmp_path)
+    word, example = KINDS[kind], ROOT / "examples" / kind
+    for path in (p for p in example.rglob("*") if p.is_file()):
+        written = tmp_path / "gadget" / str(path.relative_to(example)).replace(word, "gadget")
+        wanted = path.read_text().replace(word, "gadget").replace("@SWITCHBOARD_PREFIX@", str(BINARY.parent))
+        assert written.read_text() == wanted
+    assert not [p for p in (tmp_path / "gadget").rglob("*") if word in p.name]
+
+
+@pytest.mark.parametrize("name", ["Gadget", "1gadget", "../gadget", "ga-dget", "", "g" * 33, "test", "gädget"])
+def test_new_refuses_bad_names_in_one_line(tmp_path, name):
+    refused = run(BINARY, "plugin", "new", name, cwd=tmp_path, code=2)
+    assert refused.stderr.startswith("switchboard: '") and refused.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_new_refuses_unknown_kinds_and_folders_that_exist(tmp_path):
+    assert "'actor' is no kind of plugin" in run(BINARY, "plugin", "new", "gadget", "--kind", "actor", cwd=tmp_path, code=2).stderr
+    (tmp_path / "gadget").mkdir()
+    refused = run(BINARY, "plugin", "new", "gadget", cwd=tmp_path, code=1)
+    assert refused.stderr == "switchboard: gadget: exists already\n"
+    assert not list((tmp_path / "gadget").iterdir())
+
+
+@pytest.mark.skipif(SANITIZED, reason="built once is enough")
+def test_a_new_plugin_is_built_outside_the_tree_and_served(tmp_path, new_node):
+    # An installation as `cmake --install` makes it, moved, so that nothing can lean on where it was made.
+    prefix = tmp_path / "elsewhere"
+    run("cmake", "--install", BINARY.parent, "--prefix", tmp_path / "prefix")
+    shutil.move(tmp_path / "prefix", prefix)
+    switchboard = prefix / "bin/switchboard"
+    run(switchboard, "plugin", "new", "gadget", cwd=tmp_path)
+    project = tmp_path / "gadget"
+    readme = (project / "README.md").read_text()
+    assert f"cmake -B build -DCMAKE_PREFIX_PATH={prefix}" in readme
+    # The README's commands; -O0, since this is about whether it builds.
+    run("cmake", "-B", "build", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_BUILD_TYPE=Debug", cwd=project)
+    run("cmake", "--build", "build", cwd=project)
+    assert "100% tests passed" in run("ctest", "--test-dir", "build", cwd=project).stdout
+    plugin = project / "build/plugins/gadget.so"
+    for path in (project / "build/plugins", plugin):
+        os.chmod(path, 0o755)
+    assert run(switchboard, "plugin", "check", plugin).stdout == f"{plugin}: may be loaded\n"
+
+    node = new_node(f"node.plugins_dir={plugin.parent}", "node.plugins=gadget").start()
+    asked = lambda *words: run(switchboard, "request", *words, "--customer", "demo", "--http", f"http://127.0.0.1:{node.http}").stdout
+    assert "g-1" in asked("POST", "/v1/gadgets", '{"id":"g-1","text":"call back"}')
+    assert "call back" in asked("GET", "/v1/gadgets/g-1")
+    node.kill()
+    node.start()
+    assert "call back" in asked("GET", "/v1/gadgets/g-1"), "its state survives"
