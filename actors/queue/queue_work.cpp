@@ -332,9 +332,15 @@ void work::offer_all() {
     }
     const auto chosen = waiting.choose(*next, offers_at_once(q) - c.offers.size(), tried, q.last_asked,
                                        [this] { return ctx.random(); });
-    if (std::any_of(chosen.begin(), chosen.end(),
-                    [&](auto who) { return std::find(tried.begin(), tried.end(), who) != tried.end(); }))
-      c.tried.clear(); // everybody was asked: from the beginning
+    const bool begins_anew = std::any_of(chosen.begin(), chosen.end(), [&](auto who) {
+      return std::find(tried.begin(), tried.end(), who) != tried.end();
+    });
+    if (begins_anew && !c.offers.empty()) { // nobody is asked again while others still ring
+      waiting.erase_caller(*next);
+      continue;
+    }
+    if (begins_anew)
+      c.tried.clear();
     keep_decision(c, {chosen.begin(), chosen.end()});
     for (const auto who : chosen) {
       offer(c, q.agents[who]);
@@ -342,10 +348,23 @@ void work::offer_all() {
     }
     waiting.erase_caller(*next);
   }
-  if (const auto at = waiting.next_relaxation(); at && waiting.agents() > 0 && *at != q.relax_at) {
-    q.relax_at = *at;
-    out.arm("relax", *at - ctx.now());
+  if (waiting.agents() > 0)
+    wake_when_relaxed();
+}
+
+/// Time alone may let one of the free agents serve somebody.
+void work::wake_when_relaxed() {
+  std::optional<time_point> next;
+  for (const auto& c : q.callers) {
+    if (c.skills.empty() || !is_in_line(q, c, ctx.now()))
+      continue;
+    if (const auto at = next_relaxation(q.relaxation, c.joined, ctx.now()); at && (!next || *at < *next))
+      next = at;
   }
+  if (!next || *next == q.relax_at)
+    return;
+  q.relax_at = *next;
+  out.arm("relax", *next - ctx.now());
 }
 
 void work::keep_decision(const queue_caller& c, const std::vector<std::size_t>& chosen) {

@@ -106,6 +106,7 @@ private:
   void hang_up(const std::string& call_id, const char* reason = "");
   void overflow_if_nobody_works();
   void offer_all();
+  void wake_when_relaxed();
   waiting_line line() const;
   void keep_decision(const queue_caller& c, const std::vector<std::size_t>& chosen);
   void announce_stats();

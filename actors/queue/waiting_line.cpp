@@ -29,6 +29,15 @@ skill_levels relaxed(const skill_levels& required, const std::vector<relaxation_
   return left;
 }
 
+std::optional<time_point> next_relaxation(const std::vector<relaxation_step>& steps, time_point joined,
+                                          time_point now) noexcept {
+  for (const auto& one : steps) {
+    if (joined + one.after > now)
+      return joined + one.after;
+  }
+  return std::nullopt;
+}
+
 line_place place_of(const waiting_caller& caller, milliseconds ageing) noexcept {
   const auto joined = caller.joined.time_since_epoch().count();
   const int round = caller.has_offer ? 1 : 0;
@@ -87,16 +96,9 @@ void waiting_line::enter_row(caller_handle who, standing& one, time_point now) {
   in.callers.emplace(one.place, who);
   in.blocked = in.blocked && !was_empty; // nobody looked while it was empty
   open(one.row);
-  one.due.reset();
-  if (one.caller.required.empty())
-    return;
-  for (const auto& step : steps_) {
-    if (step.after > waited) {
-      one.due = one.caller.joined + step.after;
-      due_.emplace(*one.due, who);
-      break;
-    }
-  }
+  one.due = one.caller.required.empty() ? std::nullopt : next_relaxation(steps_, one.caller.joined, now);
+  if (one.due)
+    due_.emplace(*one.due, who);
 }
 
 void waiting_line::leave_row(const standing& one) {

@@ -26,6 +26,10 @@ struct relaxation_step {
 /// What is still required after `waited`. Steps by rising `after`.
 skill_levels relaxed(const skill_levels& required, const std::vector<relaxation_step>& steps, milliseconds waited);
 
+/// When what is required of one who joined then relaxes next; none if it doesn't any more.
+std::optional<time_point> next_relaxation(const std::vector<relaxation_step>& steps, time_point joined,
+                                          time_point now) noexcept;
+
 /// The key of the line: lower comes first. `number` is unique and grows with each caller.
 struct line_place {
   int round = 0; ///< 1: offered already and wants more agents at once; comes after everybody with none
@@ -61,10 +65,6 @@ public:
 
   std::size_t callers() const noexcept { return places_.size(); }
   std::size_t agents() const noexcept { return pool_.size(); }
-  /// The next moment a requirement relaxes by itself.
-  std::optional<time_point> next_relaxation() const {
-    return due_.empty() ? std::nullopt : std::optional{due_.begin()->first};
-  }
 
   /// The first in line for whom an agent is free.
   std::optional<caller_handle> next(time_point now);

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <map>
@@ -115,6 +116,20 @@ public:
     decide(msg);
   }
 
+  /// The armed timer that is due first; empty if there is none.
+  std::string next_timer() const {
+    const auto first = std::min_element(timers.begin(), timers.end(),
+                                        [](const auto& a, const auto& b) { return a.second.due < b.second.due; });
+    return first == timers.end() ? std::string{} : first->first;
+  }
+  /// Time goes on to it, and it fires.
+  void fire_next() {
+    const auto name = next_timer();
+    const auto one = timers.at(name);
+    now = std::max(now, one.due);
+    fire(name, one.payload);
+  }
+
   const std::string& id() const noexcept { return id_; }
   int count_of_event(const std::string& type) const {
     int found = 0;
@@ -133,16 +148,19 @@ public:
   std::optional<State> state;
   time_point now{std::chrono::hours{24 * 365 * 56}};
   std::map<std::string, armed> timers;
-  int answered = 0;                   ///< status of the last request
-  json answer;                        ///< its body
-  std::vector<sdk::send_effect> sent; ///< by the last decision
-  std::vector<std::string> events;    ///< since the beginning
+  int answered = 0;                                ///< status of the last request
+  json answer;                                     ///< its body
+  std::vector<sdk::send_effect> sent;              ///< by the last decision
+  std::vector<std::string> events;                 ///< since the beginning
+  std::vector<const sdk::event_effect*> announced; ///< by the last decision, valid until the next
 
 private:
   void decide(sdk::message& msg) {
     const sdk::context ctx{id_, now, dice_.bits(), settings_};
-    auto made = type_.behavior.decide(state ? &*state : nullptr, msg, ctx);
+    last_ = type_.behavior.decide(state ? &*state : nullptr, msg, ctx);
+    const auto& made = last_;
     sent.clear();
+    announced.clear();
     answered = 0;
     for (const auto& effect : made.effects())
       std::visit(*this, effect);
@@ -161,7 +179,10 @@ public:
     answer = e.body;
   }
   void operator()(const sdk::refuse_effect& e) { answered = e.status; }
-  void operator()(const sdk::event_effect& e) { events.push_back(e.type); }
+  void operator()(const sdk::event_effect& e) {
+    events.push_back(e.type);
+    announced.push_back(&e);
+  }
   void operator()(const sdk::send_effect& e) { sent.push_back(e); }
   void operator()(const sdk::arm_effect& e) { timers[e.name] = {now + e.delay, e.payload}; }
   void operator()(const sdk::cancel_effect& e) { timers.erase(e.name); }
@@ -171,6 +192,7 @@ private:
   std::string id_;
   order_dice dice_;
   std::shared_ptr<const json> settings_;
+  sdk::outcome<State> last_;
 };
 
 } // namespace switchboard::telephony

@@ -79,9 +79,10 @@ TEST(waiting_line, what_is_required_relaxes_by_steps_of_waiting_until_nothing_is
   line.put_agent(0, {.place = {0, 1}, .skills = {{"french", 4}}});
   line.put_caller(1, {.number = 1, .joined = t(0s), .required = {{"french", 6}}}, t(0s));
   EXPECT_EQ(line.next(t(0s)), std::nullopt);
-  EXPECT_EQ(line.next_relaxation(), t(30s));
   EXPECT_EQ(line.next(t(30s)), 1U);
-  EXPECT_EQ(line.next_relaxation(), t(60s));
+  EXPECT_EQ(next_relaxation(steps, t(0s), t(0s)), t(30s));
+  EXPECT_EQ(next_relaxation(steps, t(0s), t(30s)), t(60s));
+  EXPECT_EQ(next_relaxation(steps, t(0s), t(90s)), std::nullopt);
 }
 
 TEST(waiting_line, a_freed_agent_opens_the_rows_it_can_serve) {
