@@ -283,5 +283,141 @@ TEST_F(agent_alone, only_an_agent_without_a_call_can_be_deleted) {
   EXPECT_THAT(sent(), ElementsAre("agent_gone"));
 }
 
+// -- capacity, epochs, pauses, no answer
+// ------------------------------------------------------------------------------
+
+TEST_F(agent_alone, takes_as_many_calls_of_a_channel_as_fit_and_rings_for_one_at_a_time) {
+  put("available");
+  world_.request("PUT", "/v1/agents/a", {{"capacity", {{"voice", 2}, {"chat", 1}}}}, tenant);
+  const auto offers = [&](const char* id, int epoch, const char* channel) {
+    tell("offer", {{"offer_id", id}, {"epoch", epoch}, {"channel", channel}});
+    return world_.outside().back().name;
+  };
+  EXPECT_EQ(offers("1", 11, "voice"), "offer_accepted");
+  EXPECT_EQ(offers("2", 12, "voice"), "offer_rejected") << "the phone rings";
+  tell("connected", {{"offer_id", "1"}, {"epoch", 11}});
+  EXPECT_EQ(json::parse(world_.outside().back().body)["free"]["voice"], 1);
+  EXPECT_EQ(offers("2", 13, "voice"), "offer_accepted");
+  EXPECT_EQ(shown(), "ringing");
+  tell("connected", {{"offer_id", "2"}, {"epoch", 13}});
+  EXPECT_EQ(offers("3", 14, "voice"), "offer_rejected") << "two are two";
+  EXPECT_EQ(offers("4", 15, "chat"), "offer_accepted");
+  EXPECT_EQ(offers("5", 16, "fax"), "offer_rejected");
+  tell("release", {{"offer_id", "1"}, {"epoch", 11}, {"wrap_up_ms", 5000}});
+  EXPECT_EQ(shown(), "ringing");
+  EXPECT_EQ(view()["calls"].size(), 3U);
+}
+
+TEST_F(agent_alone, an_offer_that_is_not_newer_than_what_is_over_comes_too_late) {
+  put("available");
+  tell("release", {{"offer_id", "rescinded"}, {"epoch", 9}});
+  tell("offer", {{"offer_id", "rescinded"}, {"epoch", 9}});
+  auto answer = json::parse(world_.outside().back().body);
+  EXPECT_EQ(answer["reason"], "stale");
+  EXPECT_EQ(answer["settled_epoch"], 9) << "so that a queue that began anew goes on after it";
+  EXPECT_EQ(shown(), "available");
+  tell("offer", {{"offer_id", "next"}, {"epoch", 10}});
+  EXPECT_EQ(shown(), "ringing");
+  tell("release", {{"offer_id", "next"}, {"epoch", 10}});
+  tell("connected", {{"offer_id", "next"}, {"epoch", 10}});
+  EXPECT_EQ(shown(), "available") << "that talk is over";
+}
+
+TEST_F(agent_alone, a_place_given_back_is_not_free_until_the_queue_has_let_go) {
+  put("ringing");
+  world_.request("POST", "/v1/agents/a/logout", nullptr, tenant);
+  world_.request("POST", "/v1/agents/a/login", nullptr, tenant);
+  EXPECT_EQ(shown(), "available");
+  tell("offer", {{"offer_id", "new"}, {"epoch", 8}}, "q2");
+  EXPECT_EQ(world_.outside().back().name, "offer_rejected") << "the first phone may still ring";
+  tell("release", {{"offer_id", "mine"}, {"epoch", 5}});
+  tell("offer", {{"offer_id", "newer"}, {"epoch", 9}}, "q2");
+  EXPECT_EQ(world_.outside().back().name, "offer_accepted");
+}
+
+TEST_F(agent_alone, a_pause_ends_by_itself) {
+  put("available");
+  const auto paused =
+      world_.request("POST", "/v1/agents/a/pause", {{"reason", "lunch"}, {"duration_ms", 60000}}, tenant);
+  EXPECT_EQ(paused.body["status"], "paused");
+  EXPECT_EQ(paused.body["pause_reason"], "lunch");
+  world_.advance(60s - 1ms);
+  EXPECT_EQ(shown(), "paused");
+  world_.advance(1ms);
+  EXPECT_EQ(shown(), "available");
+  world_.request("POST", "/v1/agents/a/pause", {{"reason", "gone"}}, tenant);
+  world_.advance(12h);
+  EXPECT_EQ(shown(), "offline") << "forgotten";
+  EXPECT_EQ(world_.request("POST", "/v1/agents/a/pause", json::object(), tenant).status, 409);
+}
+
+TEST_F(agent_alone, a_pause_can_be_ended_by_hand_and_its_timer_then_means_nothing) {
+  put("available");
+  world_.request("PUT", "/v1/agents/a/status", {{"status", "paused"}, {"reason", "x"}, {"duration_ms", 5000}}, tenant);
+  world_.request("DELETE", "/v1/agents/a/pause", nullptr, tenant);
+  EXPECT_EQ(shown(), "available");
+  world_.request("PUT", "/v1/agents/a/status", {{"status", "away"}}, tenant);
+  world_.advance(1min);
+  EXPECT_EQ(shown(), "away");
+}
+
+TEST_F(agent_alone, who_lets_three_calls_in_a_row_ring_out_is_paused_for_a_minute) {
+  put("available");
+  for (int i = 1; i <= 3; ++i) {
+    EXPECT_EQ(shown(), "available");
+    tell("offer", {{"offer_id", std::to_string(i)}, {"epoch", 10 + i}});
+    tell("release", {{"offer_id", std::to_string(i)}, {"epoch", 10 + i}, {"reason", "noanswer"}});
+  }
+  EXPECT_EQ(shown(), "paused");
+  EXPECT_EQ(view()["pause_reason"], "no_answer");
+  world_.advance(1min);
+  EXPECT_EQ(shown(), "available");
+}
+
+TEST_F(agent_alone, a_faulty_phone_is_not_rung_again_at_once) {
+  put("available");
+  tell("offer", {{"offer_id", "1"}, {"epoch", 11}});
+  tell("release", {{"offer_id", "1"}, {"epoch", 11}, {"reason", "busy"}});
+  EXPECT_EQ(shown(), "available");
+  EXPECT_EQ(json::parse(world_.outside().back().body)["free"]["voice"], 0);
+  world_.advance(1s);
+  EXPECT_EQ(world_.outside().back().name, "agent_status");
+  EXPECT_EQ(json::parse(world_.outside().back().body)["free"]["voice"], 1);
+}
+
+TEST(agent_upgrade, an_agent_of_version_1_goes_on_where_it_was) {
+  const auto& type = agent_type();
+  const auto older = [](const char* status, const char* next, const char* offer) {
+    return json{{"id", "a"},
+                {"customer_id", tenant},
+                {"username", ""},
+                {"name", "Ada"},
+                {"detail", ""},
+                {"ring_method", "ringall"},
+                {"addresses", json::array()},
+                {"tag_ids", {"x"}},
+                {"status", status},
+                {"next_status", next},
+                {"since", 1},
+                {"sequence", 7},
+                {"reserved", {{"offer_id", offer}, {"queue_id", "q"}, {"call_id", "c"}}},
+                {"queues", {"q"}},
+                {"created", 1},
+                {"updated", 1}};
+  };
+  const auto now = [&](const char* status, const char* next, const char* offer) {
+    return type.load(type.upgrade(older(status, next, offer), 1));
+  };
+  EXPECT_EQ(now("away", "", "").presence, agent_status::away);
+  EXPECT_TRUE(now("away", "", "").slots.empty());
+  EXPECT_EQ(now("busy", "away", "o").presence, agent_status::away);
+  EXPECT_EQ(now("busy", "away", "o").slots.at(0).phase, slot_phase::talking);
+  EXPECT_EQ(now("ringing", "", "o").slots.at(0).phase, slot_phase::ringing);
+  EXPECT_EQ(now("wrap_up", "", "").slots.at(0).phase, slot_phase::wrap_up);
+  EXPECT_EQ(now("wrap_up", "", "").presence, agent_status::available);
+  EXPECT_EQ(now("busy", "", "").presence, agent_status::busy) << "by hand";
+  EXPECT_EQ(now("busy", "", "o").queues.at(0).queue_id, "q");
+}
+
 } // namespace
 } // namespace switchboard::telephony
