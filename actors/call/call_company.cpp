@@ -209,7 +209,7 @@ result hang_up_for(call c, const message& msg, const context& ctx) {
     return out;
   if (in.find("customer_id") && !of_same_tenant(c, msg))
     return out;
-  if (!is_room || sender == c.owner || !stays_for_transfer(c, out))
+  if (!is_room || !is_its_room || !stays_for_transfer(c, out))
     start_hangup(c, in.text("reason"), ctx, out);
   out.next(std::move(c));
   return out;

@@ -49,7 +49,7 @@ void run_orders(One one, std::uint64_t share = 1) {
 /// What a random order does and chooses.
 class order_dice {
 public:
-  explicit order_dice(std::uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15U + 1) {}
+  explicit order_dice(std::uint64_t seed) : state_(mixed(seed)) {} // neighbours must not be one stream, shifted
 
   std::size_t roll(std::size_t sides) { return static_cast<std::size_t>(bits() >> 33) % sides; }
   bool once_in(std::size_t sides) { return roll(sides) == 0; }
@@ -58,14 +58,15 @@ public:
     return *(std::begin(some) + static_cast<std::ptrdiff_t>(roll(std::size(some))));
   }
   /// splitmix64: an order has few numbers, so a generator that is set up at once.
-  std::uint64_t bits() {
-    auto x = (state_ += 0x9e3779b97f4a7c15U);
+  std::uint64_t bits() { return mixed(state_ += 0x9e3779b97f4a7c15U); }
+
+private:
+  static std::uint64_t mixed(std::uint64_t x) {
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9U;
     x = (x ^ x >> 27) * 0x94d049bb133111ebU;
     return x ^ x >> 31;
   }
 
-private:
   std::uint64_t state_;
 };
 

@@ -27,7 +27,7 @@ struct call_model {
   bool other_dialed = false, other_talks = false, connected_for_flow = false, other_for_flow = false;
   std::string transferer;
   enum class moving { no, finding, going, calling, consulting } transfer = moving::no;
-  bool attended = false, parked = false, parker_known = false;
+  bool attended = false, parked = false, parker_known = false, was_transferred = false;
   int records_written = 0, pressed = 0;
 
   bool live() const { return status == "dialing" || status == "ringing" || status == "progressing"; }
@@ -80,6 +80,7 @@ struct call_model {
     if (other == want::transfer) {
       queue.clear();
       conference.clear();
+      was_transferred = true;
     }
     connected_for_flow = connected_for_flow || (other == want::connect && other_for_flow);
     parked = parker_known = false;
@@ -393,7 +394,10 @@ private:
       if (!dice_.once_in(3))
         return "nothing";
       call_.tell({queue ? "queue" : "conference", who}, "hang_up");
-      if (who == (queue ? m_.queue : m_.conference)) {
+      const bool its_own = who == (queue ? m_.queue : m_.conference);
+      if (!its_own && queue && !m_.was_transferred)
+        m_.hang_up();
+      if (its_own) {
         if (m_.other == want::transfer) {
           m_.queue.clear();
           m_.conference.clear();
