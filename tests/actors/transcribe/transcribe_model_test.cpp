@@ -1,6 +1,6 @@
 // Random orders of what the call, the engine, people and time may say, against a reference model; from wherever a
 // transcription is, time alone brings it to its end, and the engine that was asked is told to stop.
-#include "tests/actors/orders.hpp"
+#include "tests/actors/lone_entity.hpp"
 
 #include "actors/transcribe/transcribe.hpp"
 
