@@ -254,6 +254,9 @@ billing_result call_is_gone(billing b, const message& msg, const context& ctx) {
   billing_result out;
   if (msg.from_type != "call" || msg.from_id != b.id || !is_running(b) || b.ended != time_point{})
     return out;
+  const auto why = body_reader{msg}.text("reason");
+  if (msg.name == "call_refused" && why != "not_found" && why != "call_is_over")
+    return out; // it goes on
   b.ended = ctx.now();
   out.arm("silence", ctx.setting("release_ms", release_default)).next(std::move(b));
   return out;

@@ -33,9 +33,11 @@ public:
   lone_entity(const sdk::entity_type<State>& type, std::string id, json settings = json::object())
       : type_(type), id_(std::move(id)), settings_(std::make_shared<const json>(std::move(settings))) {}
 
-  sdk::outcome<State> request(const char* method, std::string route, const json& body, std::string customer) {
+  sdk::outcome<State> request(const char* method, std::string route, const json& body, std::string customer,
+                              const json& headers = json::object()) {
     sdk::message msg;
     msg.kind = sdk::message_kind::request;
+    msg.headers_text = headers.dump();
     msg.customer_id = std::move(customer);
     msg.name = method;
     msg.route = std::move(route);

@@ -1,8 +1,6 @@
-"""The services around calls on a real node, by AMQP, HTTP and WebSocket: messages, billing."""
+"""The services around calls on a real node, by AMQP, HTTP and WebSocket: messages, billing, transcriptions, chats."""
 
 from conftest import CUSTOMER, OTHER_CUSTOMER, until
-
-OPERATOR = {}  # headers of a caller who acts for no customer
 
 
 def send(caller, number, text="hello", **options):
@@ -31,6 +29,7 @@ def next_push(browser, event):
 
 def test_a_text_message_is_sent_and_delivered(node, peer, rpc):
     browser = watch(node, peer, f"customer_id:{CUSTOMER}:sms")
+    inbox = watch(node, peer, f"customer_id:{CUSTOMER}:sms")
     amqplib = peer("amqplib_subscriber.js", node.amqp, "sms.events", "billing.sms.events")
     amqplib.json_line("amqplib consumes", lambda v: "consuming" in v)
     caller = rpc(node)
@@ -44,7 +43,7 @@ def test_a_text_message_is_sent_and_delivered(node, peer, rpc):
         assert heard["resource_id"] == made["id"] and heard["customer_id"] == CUSTOMER
     status, shown = show(node, f"/v1/messages/{made['id']}")
     assert status == 200 and shown["targets"][0]["status"] == "delivered" and shown["simulated"]
-    answer = next_push(browser, "sms.received")
+    answer = next_push(inbox, "sms.received")  # of another message, so in no order with the above
     status, received = show(node, f"/v1/messages/{answer['resource_id']}")
     assert received["direction"] == "inbound" and received["text"] == "hello"
     assert show(node, f"/v1/messages/{made['id']}", OTHER_CUSTOMER)[0] == 404
@@ -125,3 +124,48 @@ def test_a_bill_survives_a_crash(node, rpc):
     _, account = show(node, f"/v1/billing_accounts/{CUSTOMER}")
     assert account["balance_micro"] == 1_000_000 - bill["amount_micro"] and account["reserved_micro"] == 0
     assert account["charged_micro"] == bill["amount_micro"] > 0
+
+
+def test_a_call_is_transcribed_from_its_answer_to_its_end(node, peer, rpc):
+    browser = watch(node, peer, f"customer_id:{CUSTOMER}:transcribe", f"customer_id:{CUSTOMER}:transcript")
+    caller = rpc(node)
+    call = place(caller, "+15559870106")  # talks for 6 s
+    made = caller("transcribe", "POST", "/v1/transcribes", {"reference_type": "call", "reference_id": call})["body"]
+    foreign = caller("transcribe", "POST", "/v1/transcribes", {"reference_type": "call", "reference_id": call},
+                     headers={"customer_id": OTHER_CUSTOMER})["body"]
+    assert made["status"] == "starting"
+    assert next_push(browser, "transcribe.started")["resource_id"] == made["id"]
+    piece = next_push(browser, "transcript.created")
+    assert piece["resource_id"] == made["id"] and piece["data"]["reference_id"] == call and piece["data"]["message"]
+    over = next_push(browser, "transcribe.completed")["data"]
+    assert over["id"] == made["id"] and over["reason"] == "call_ended" and over["transcript_count"] >= 2
+    _, shown = show(node, f"/v1/transcribes/{made['id']}/transcripts")
+    assert len(shown["result"]) == over["transcript_count"]
+    _, refused = show(node, f"/v1/transcribes/{foreign['id']}", OTHER_CUSTOMER)
+    assert refused["status"] == "done" and refused["reason"] == "not_found", "nobody listens to another tenant's call"
+
+
+def test_agents_chat_and_nobody_else_reads_it(node, peer, rpc):
+    caller = rpc(node)
+    chat = caller("talk", "POST", "/v1/chats", {"name": "Shift", "participant_ids": ["ann", "bob"]})["body"]
+    ann = watch(node, peer, "agent_id:ann", agent="ann")
+    bob = watch(node, peer, "agent_id:bob:chatmessage", agent="bob")
+    eve = watch(node, peer, "agent_id:eve", agent="eve")
+    tokens = {name: {"Authorization": f"Bearer {node.token(CUSTOMER, '--agent', name)}"} for name in ("ann", "bob", "eve")}
+    route = f"/v1/chats/{chat['id']}/messages"
+    status, hello = node.request("POST", route, {"text": "hello"}, tokens["ann"])
+    assert status == 200 and hello["agent_id"] == "ann"
+    for browser in (ann, bob):
+        heard = next_push(browser, "chatmessage.created")
+        assert heard["resource_id"] == chat["id"] and heard["data"]["text"] == "hello"
+    assert node.request("GET", route, headers=tokens["eve"])[0] == 404
+    assert node.request("POST", route, {"text": "x", "agent_id": "ann"}, tokens["bob"])[0] == 403
+    status, _ = node.request("POST", f"{route}/{hello['id']}/reactions", {"emoji": "\N{THUMBS UP SIGN}"}, tokens["bob"])
+    assert status == 200
+    assert next_push(ann, "chatmessage.reaction_updated")["data"]["reactions"][0]["agent_ids"] == ["bob"]
+    status, _ = node.request("POST", f"/v1/chats/{chat['id']}/participants", {"agent_id": "eve"}, tokens["ann"])
+    assert status == 200
+    assert next_push(eve, "chatparticipant.added")["data"]["owner_id"] == "eve"
+    assert not [line for line in eve.seen if "hello" in line], "she was not in it then"
+    status, kept = node.request("GET", route, headers=tokens["eve"])
+    assert status == 200 and [m["text"] for m in kept["result"]] == ["hello"]
