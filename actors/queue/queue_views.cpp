@@ -203,6 +203,7 @@ json decision(const queue& q, const queue_caller& c, const std::vector<std::size
   return {{"tm", sdk::shown(now)},
           {"queuecall_id", c.id},
           {"call_id", c.call_id},
+          {"agent_id", chosen.empty() ? "" : q.agents[chosen.front()].agent_id},
           {"routing_method", sdk::text(q.routing)},
           {"position", position_of(c, q.callers, q.ageing)},
           {"priority", c.priority},

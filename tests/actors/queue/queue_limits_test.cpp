@@ -258,6 +258,7 @@ TEST_F(queue_limits, each_decision_says_why_and_who_was_passed_over) {
   const auto kept = ask("GET", "/v1/queues/" + queue_ + "/decisions")["result"];
   ASSERT_EQ(kept.size(), 1U);
   EXPECT_EQ(kept[0]["call_id"], caller);
+  EXPECT_EQ(kept[0]["agent_id"], first);
   EXPECT_EQ(kept[0]["routing_method"], "longest_idle");
   EXPECT_EQ(kept[0]["chosen"][0]["agent_id"], first);
   EXPECT_EQ(kept[0]["chosen"][0]["idle_ms"], 1030);
