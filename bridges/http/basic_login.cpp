@@ -24,4 +24,19 @@ std::optional<std::string> logged_in(const http_request& what, const broker::acc
   return login->user;
 }
 
+bool may_administer(const http_request& what, const runtime::node_context& node, std::string_view loopback_user) {
+  if (what.from_loopback && is_loopback_host(what.header("Host")))
+    return true;
+  const auto rules = node.vhosts->access().rules();
+  const auto user = logged_in(what, *rules, loopback_user);
+  const auto* who = user ? rules->find_user(*user) : nullptr;
+  return who && who->has_tag("administrator");
+}
+
+http_answer login_wanted() {
+  auto refused = error_answer(401, text(errc::access_refused), "only from this machine, or as an administrator");
+  refused.headers.emplace_back("WWW-Authenticate", "Basic realm=\"Switchboard\"");
+  return refused;
+}
+
 } // namespace switchboard::http

@@ -372,22 +372,9 @@ bool dead_letters::serves(std::string_view path) noexcept {
          (path.starts_with(dead_letters_path) && path.substr(dead_letters_path.size()).starts_with('/'));
 }
 
-/// A page elsewhere may have a name that leads here, so a browser on this machine isn't enough.
-bool dead_letters::may(const http_request& what) const {
-  if (what.from_loopback && is_loopback_host(what.header("Host")))
-    return true;
-  const auto rules = node_.vhosts->access().rules();
-  const auto user = logged_in(what, *rules, loopback_user_);
-  const auto* who = user ? rules->find_user(*user) : nullptr;
-  return who && who->has_tag("administrator");
-}
-
 void dead_letters::handle(http_request what, runtime::asio_unit& home, reply done) {
-  if (!may(what)) {
-    auto refused = error_answer(401, text(errc::access_refused), "only from this machine, or as an administrator");
-    refused.headers.emplace_back("WWW-Authenticate", "Basic realm=\"Switchboard\"");
-    return done(std::move(refused));
-  }
+  if (!may_administer(what, node_, loopback_user_))
+    return done(login_wanted());
   if (what.method == "POST" && !is_json_type(what.header("Content-Type")))
     return done(error_answer(415, text(errc::bad_format), "the body must be application/json"));
   auto call = std::make_shared<dead_letter_call>();

@@ -32,8 +32,6 @@ public:
   static bool serves(std::string_view path) noexcept;
 
 private:
-  bool may(const http_request& what) const;
-
   runtime::node_context& node_;
   const std::string loopback_user_;
   caf::actor desk_;

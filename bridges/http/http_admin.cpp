@@ -4,6 +4,7 @@
 
 #include "bridges/http/dead_letters.hpp"
 #include "bridges/http/management.hpp"
+#include "bridges/http/operator_pages.hpp"
 #include "runtime/bearer_token.hpp"
 
 namespace switchboard::http {
@@ -19,6 +20,7 @@ constexpr const char* index_page = R"(<!DOCTYPE html>
 <li><a href="/readyz">ready?</a> <a href="/healthz">alive?</a></li>
 <li><a href="/api/actors">live actors</a> (?prefix=/services&amp;limit=100)</li>
 <li><a href="/api/dead-letters">dead letters</a></li>
+<li><a href="/api/plugins">plugins</a></li>
 <li><a href="/metrics">metrics</a></li>
 </ul></body></html>
 )";
@@ -26,14 +28,17 @@ constexpr const char* index_page = R"(<!DOCTYPE html>
 } // namespace
 
 admin::admin(runtime::node_context& node, std::shared_ptr<application> api, readiness not_ready,
-             std::shared_ptr<application> letters)
-    : node_(node), api_(std::move(api)), letters_(std::move(letters)), not_ready_(std::move(not_ready)) {}
+             std::shared_ptr<application> letters, std::shared_ptr<application> operators)
+    : node_(node), api_(std::move(api)), letters_(std::move(letters)), operators_(std::move(operators)),
+      not_ready_(std::move(not_ready)) {}
 
 void admin::handle(http_request what, runtime::asio_unit& home, reply done) {
   if (api_ && management::serves(runtime::path_of(what.target)))
     return api_->handle(std::move(what), home, std::move(done));
   if (letters_ && dead_letters::serves(runtime::path_of(what.target)))
     return letters_->handle(std::move(what), home, std::move(done));
+  if (operators_ && operator_pages::serves(runtime::path_of(what.target)))
+    return operators_->handle(std::move(what), home, std::move(done));
   done(answer(what));
 }
 

@@ -5,6 +5,7 @@
 //   /metrics     Prometheus text 0.0.4      /readyz      200, or 503 and the reason
 //   /api/actors  ?prefix=/services&limit=1000
 //   /api/dead-letters                              see dead_letters.hpp: these can be changed, and ask who is there
+//   /api/plugins, /api/entities/…/history          see operator_pages.hpp: likewise
 #pragma once
 
 #include <functional>
@@ -24,7 +25,7 @@ public:
 
   /// `api`: who serves RabbitMQ's management API below /api; null: nobody.
   explicit admin(runtime::node_context& node, std::shared_ptr<application> api = {}, readiness not_ready = {},
-                 std::shared_ptr<application> letters = {});
+                 std::shared_ptr<application> letters = {}, std::shared_ptr<application> operators = {});
   void handle(http_request what, runtime::asio_unit& home, reply done) override;
 
 private:
@@ -35,6 +36,7 @@ private:
   runtime::node_context& node_;
   const std::shared_ptr<application> api_;
   const std::shared_ptr<application> letters_;
+  const std::shared_ptr<application> operators_;
   const readiness not_ready_;
 };
 

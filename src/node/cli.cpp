@@ -48,6 +48,7 @@ public:
     add_queue();
     add_dead_letters();
     add_plugin();
+    add_history();
     add_free_commands();
   }
 
@@ -221,7 +222,9 @@ private:
     if (as_json_)
       say(dump(answer->body) + "\n");
     else if (good)
-      say(to_people(answer->body));
+      say(answer->body.is_object() && answer->body.contains("history")   ? history_lines(answer->body)
+          : answer->body.is_object() && answer->body.contains("plugins") ? plugin_lines(answer->body)
+                                                                         : to_people(answer->body));
     return good ? done : complain(failed, error_line(answer->status, answer->body));
   }
 
@@ -343,7 +346,7 @@ private:
   // -- plugins -----------------------------------------------------------------------------------------------------
 
   void add_plugin() {
-    auto* plugin = group("plugin", "plugins: new, check");
+    auto* plugin = group("plugin", "plugins: new, check; of the running node: list, load, rollback");
     auto* make = command(plugin, "new", "write the project of a new plugin into a folder of its name",
                          [this] { return new_plugin(); });
     make->add_option("NAME", name_, "lower-case letters, digits and underscores")->required();
@@ -357,6 +360,14 @@ private:
     auto* attempt = command(plugin, "try", "", [this]() -> int { runtime::run_plugin_trial(ids_); });
     attempt->add_option("FILE", ids_);
     attempt->group("");
+    command(plugin, "list", "what is loaded and which version serves", [this] { return ask(list_plugins(), true); });
+    auto* load =
+        command(plugin, "load", "let a file's plugin serve from now on, until the node ends; calls go over to it",
+                [this] { return ask(load_plugin(plugin_path()), true); });
+    load->add_option("FILE", id_, "a path, or a name in node.plugins_dir")->required();
+    auto* back = command(plugin, "rollback", "let the version before serve again",
+                         [this] { return ask(roll_back_plugin(id_), true); });
+    back->add_option("NAME", id_, "of the plugin")->required();
   }
 
   int new_plugin() {
@@ -379,6 +390,24 @@ private:
       else
         worst = static_cast<exit_code>(complain(failed, found[index].error().what));
     return worst;
+  }
+
+  /// The node may have been started elsewhere, so a path counts from here.
+  std::string plugin_path() const {
+    return id_.find('/') == std::string::npos ? id_ : std::filesystem::absolute(id_).lexically_normal().string();
+  }
+
+  void add_history() {
+    auto* history = command(&app_, "history", "what an entity was told, what it decided and what changed by it",
+                            [this] { return ask(show_history(history_), true); });
+    history->add_option("TYPE", history_.type, "call, agent, queue, ...")->required();
+    history->add_option("ID", history_.id)->required();
+    history->add_option("--limit", history_.limit, "at most so many lines")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1000));
+    history->add_option("--after", history_.after, "lines behind the one with this sequence");
+    history->add_flag("--states", history_.with_states, "the state after each line, too (with --json)");
+    history->add_flag("--replay", history_.replay, "decide all of it again and say whether it comes to the same");
   }
 
   void add_new_id(CLI::App* create) { create->add_option("--id", new_id_, "its id, if you want to choose it"); }
@@ -422,6 +451,7 @@ private:
   std::string from_, to_, new_id_, id_, other_id_, name_, address_, method_, route_, body_, topic_, prefix_, queue_;
   std::string kind_ = "entity", folder_;
   std::vector<std::string> ids_;
+  history_wanted history_;
   bool all_ = false;
   int limit_ = 100;
   unsigned event_count_ = 0;

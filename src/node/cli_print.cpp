@@ -169,6 +169,78 @@ std::string event_line(const json& frame) {
   return line;
 }
 
+namespace {
+
+/// "/status: progressing, /legs/0/muted: removed"
+std::string changes_of(const json& difference) {
+  std::string out;
+  for (const auto& step : difference) {
+    if (!step.is_object())
+      continue;
+    out += (out.empty() ? "" : ", ") + text_at(step, "path");
+    out += step.contains("value") ? "=" + cell(step["value"]) : " " + text_at(step, "op");
+  }
+  return out;
+}
+
+std::string history_line(const json& line) {
+  const auto at = text_at(line, "at");
+  auto out = std::to_string(line.value("number", 0)) + " " + (at.size() >= 23 ? at.substr(11, 12) : at);
+  const auto message = line.value("message", json{});
+  out += message.is_object() ? " " + text_at(message, "kind") + " " + text_at(message, "name") : " downgrade";
+  if (message.is_object() && !text_at(message, "route").empty())
+    out += " " + text_at(message, "route");
+  const auto outcome = line.value("outcome", json{});
+  if (outcome.is_object() && outcome.contains("reply") && outcome["reply"].is_object())
+    out += " -> " + std::to_string(outcome["reply"].value("status", 0));
+  if (outcome.is_object())
+    for (const auto* effect : {"events", "sends"})
+      if (outcome.contains(effect) && !is_empty(outcome[effect]))
+        out += " -> " + cell(outcome[effect]);
+  out += "\n";
+  if (const auto difference = line.value("difference", json{}); difference.is_array() && !difference.empty()) {
+    const bool whole = difference.size() == 1 && text_at(difference[0], "path").empty();
+    const auto value = whole ? difference[0].value("value", json{}) : json{};
+    out += "    " +
+           (whole ? value.is_null() ? "the end" : value.dump(-1, ' ', false, json::error_handler_t::replace)
+                  : changes_of(difference)) +
+           "\n";
+  }
+  if (const auto replay = text_at(line, "replay"); replay == "diverged" || replay == "unknown")
+    out += "    " + replay + ": " + text_at(line, "reason") + "\n";
+  return out;
+}
+
+} // namespace
+
+std::string history_lines(const json& page) {
+  std::string out;
+  for (const auto& line : page["history"])
+    out += history_line(line);
+  const auto next = text_at(page, "next");
+  return next.empty() ? out : out + "more: --after " + next + "\n";
+}
+
+std::string plugin_lines(const json& body) {
+  json rows = json::array();
+  for (const auto& plugin : body["plugins"])
+    for (const auto& type : plugin.value("types", json::array()))
+      rows.push_back({{"name", text_at(plugin, "plugin") + " " + text_at(plugin, "version")},
+                      {"type", text_at(type, "type")},
+                      {"status", plugin.value("serves", false) ? "serves" : "idle"},
+                      {"state_version", type.value("state_version", 0)},
+                      {"live", type.value("live", 0)},
+                      {"decided", type.value("decided", 0)},
+                      {"failed", type.value("failed", 0)}});
+  auto out = to_people(rows);
+  for (const auto& plugin : body["plugins"])
+    if (const auto why = text_at(plugin, "rolled_back"); !why.empty())
+      out += "rolled back: " + text_at(plugin, "plugin") + " " + why + "\n";
+  if (const auto& left = body.value("not_moved", json::array()); !left.empty())
+    out += "not moved:\n" + to_people(left);
+  return out;
+}
+
 std::string error_line(int status, const json& body) {
   auto line = std::to_string(status);
   const auto error = body.is_object() ? body.find("error") : body.end();

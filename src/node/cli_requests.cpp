@@ -102,6 +102,22 @@ client_request purge_dead_letters(const std::string& queue, const std::string& i
   return {"DELETE", "/api/dead-letters/" + percent_encoded(queue) + (id.empty() ? "" : "/" + percent_encoded(id)), {}};
 }
 
+client_request list_plugins() { return {"GET", "/api/plugins", nullptr}; }
+client_request load_plugin(const std::string& path) { return {"POST", "/api/plugins", {{"path", path}}}; }
+client_request roll_back_plugin(const std::string& name) {
+  return {"POST", "/api/plugins/" + percent_encoded(name) + "/rollback", json::object()};
+}
+
+client_request show_history(const history_wanted& wanted) {
+  auto target = "/api/entities/" + percent_encoded(wanted.type) + "/" + percent_encoded(wanted.id) + "/history";
+  if (wanted.replay)
+    return {"GET", target + "?replay=1", nullptr};
+  target += "?limit=" + std::to_string(wanted.limit);
+  if (!wanted.after.empty())
+    target += "&after=" + percent_encoded(wanted.after);
+  return {"GET", target + (wanted.with_states ? "&states=1" : ""), nullptr};
+}
+
 client_request list_actors(const std::string& prefix, int limit) {
   return {"GET", "/api/actors?prefix=" + percent_encoded(prefix) + "&limit=" + std::to_string(limit), nullptr};
 }

@@ -66,6 +66,19 @@ client_request replay_dead_letters(const std::string& queue, const std::vector<s
 /// Empty id: all.
 client_request purge_dead_letters(const std::string& queue, const std::string& id);
 
+client_request list_plugins();
+client_request load_plugin(const std::string& path);
+client_request roll_back_plugin(const std::string& name);
+
+struct history_wanted {
+  std::string type, id;
+  std::string after; ///< sequence of the last line of the page before; empty: from the beginning
+  int limit = 100;
+  bool with_states = false;
+  bool replay = false; ///< not the lines: whether deciding them again comes to the same
+};
+client_request show_history(const history_wanted& wanted);
+
 client_request list_actors(const std::string& prefix, int limit);
 
 /// METHOD ROUTE [JSON] as typed. errc::bad_format for anything but a known method, a route from / on, and JSON.

@@ -22,6 +22,7 @@
 #include "bridges/http/http_bridge.hpp"
 #include "bridges/http/http_gateway.hpp"
 #include "bridges/http/management.hpp"
+#include "bridges/http/operator_pages.hpp"
 #include "bridges/websocket/websocket_bridge.hpp"
 #include "bridges/zmq/zmq_bridge.hpp"
 #include "node/cli.hpp"
@@ -75,6 +76,17 @@ std::string plugins_dir(const config& settings) {
   return (std::filesystem::exists(installed, ignored) ? installed : here / "plugins").string();
 }
 
+std::vector<std::string> folders_of(const std::string& list) {
+  std::vector<std::string> folders;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const auto end = std::min(list.find(':', begin), list.size());
+    if (end > begin)
+      folders.push_back(list.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return folders;
+}
+
 /// Nothing is confirmed once the store or the broker's heart has failed, so serving on would only lie: end at once, and
 /// recover at the next start.
 void end_at_once(const error& why) {
@@ -103,6 +115,8 @@ expected<std::unique_ptr<runtime::core>> start_core(const config& settings) {
   how.plugin_trial = own_plugin_trial();
   for (const auto& plugin : how.plugins)
     how.plugin_settings[plugin] = settings.settings_of(plugin);
+  how.plugin_folders = folders_of(settings.node.plugin_folders);
+  how.upgrade_failures_max = settings.node.upgrade_failures_max;
   how.io_threads = settings.node.io_threads;
   how.worker_threads = settings.node.worker_threads;
   how.handler_max = settings.node.handler_max;
@@ -226,7 +240,9 @@ struct bridges {
         gateway(std::make_shared<http::gateway>(core.node(), core.rpc(), tokens, gateway_rules(settings))),
         pages(std::make_shared<http::admin>(
             core.node(), std::make_shared<http::management>(core.node(), loopback_user(settings)),
-            http::admin::readiness{}, std::make_shared<http::dead_letters>(core.node(), loopback_user(settings)))),
+            http::admin::readiness{}, std::make_shared<http::dead_letters>(core.node(), loopback_user(settings)),
+            std::make_shared<http::operator_pages>(core.node(), core.plugins(), core.entities(),
+                                                   loopback_user(settings)))),
         amqp(core.node(), amqp_options(settings)), zmq(core.node(), zmq_options(settings)),
         public_http(core.node(), public_options(settings), gateway, websocket.handler()),
         admin(core.node(), admin_options(settings), pages) {}

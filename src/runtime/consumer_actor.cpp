@@ -33,7 +33,7 @@ consumer_actor::consumer_actor(caf::actor_config& config, node_context& node, st
                                std::vector<consumed_queue> queues)
     : bounded_actor(config, {}, std::move(card)), node_(node) {
   for (auto& plan : queues)
-    links_.push_back({std::move(plan), nullptr, false, 0});
+    links_.push_back({std::move(plan)});
   set_down_handler([this](const caf::down_msg& down) {
     for (broker::consumer_key key = 0; key < links_.size(); ++key)
       if (links_[key].queue && links_[key].queue->actor.address() == down.source)
@@ -78,7 +78,7 @@ void consumer_actor::connect(broker::consumer_key key) {
 
 void consumer_actor::declare_exchange(broker::consumer_key key, std::size_t index) {
   const auto& exchanges = links_[key].plan.exchanges;
-  if (index == exchanges.size())
+  if (index >= exchanges.size())
     return declare_queue(key);
   broker::declare_exchange what;
   what.spec.name = exchanges[index];
@@ -105,7 +105,7 @@ void consumer_actor::declare_queue(broker::consumer_key key) {
 
 void consumer_actor::bind(broker::consumer_key key, std::size_t index) {
   const auto& plan = links_[key].plan;
-  if (index == plan.exchanges.size())
+  if (index >= plan.exchanges.size())
     return consume(key);
   broker::bind what;
   what.spec.source = plan.exchanges[index];
@@ -132,9 +132,92 @@ void consumer_actor::consume(broker::consumer_key key) {
           [this, key](const broker::consume_ok&) {
             links_[key].failures = 0;
             links_[key].consumes = true;
+            if (std::exchange(links_[key].bind_again, false)) {
+              ++changing_;
+              bind_also(key, links_[key].plan.exchanges);
+            }
             tell_waiters();
           },
           [this, key](const caf::error& why) { disconnected(key, broker::from_caf(why).what); });
+}
+
+void consumer_actor::change_queues(const std::vector<consumed_queue>& queues,
+                                   caf::typed_response_promise<types_taken> promise) {
+  await_types_.push_back(std::move(promise));
+  for (broker::consumer_key key = 0; key < links_.size(); ++key) {
+    const auto same = std::find_if(queues.begin(), queues.end(),
+                                   [&](const consumed_queue& one) { return one.name == links_[key].plan.name; });
+    change_exchanges(key, same == queues.end() ? std::vector<std::string>{} : same->exchanges);
+  }
+  for (const auto& wanted : queues) {
+    if (std::any_of(links_.begin(), links_.end(), [&](const link& one) { return one.plan.name == wanted.name; }))
+      continue;
+    links_.push_back({wanted});
+    connect(links_.size() - 1);
+  }
+  tell_waiters();
+}
+
+void consumer_actor::change_exchanges(broker::consumer_key key, std::vector<std::string> wanted) {
+  auto& plan = links_[key].plan;
+  const auto has = [](const std::vector<std::string>& all, const std::string& one) {
+    return std::find(all.begin(), all.end(), one) != all.end();
+  };
+  for (const auto& exchange : plan.exchanges) {
+    if (has(wanted, exchange))
+      continue;
+    broker::unbind what;
+    what.spec.source = exchange;
+    what.spec.destination = plan.name;
+    what.owner = card().path;
+    request(node_.broker->topology(), topology_timeout, std::move(what))
+        .then([](const broker::bound&) {}, [](const caf::error&) {}); // then events come that nobody is told of
+  }
+  std::vector<std::string> added;
+  for (const auto& exchange : wanted)
+    if (!has(plan.exchanges, exchange))
+      added.push_back(exchange);
+  plan.exchanges = std::move(wanted);
+  auto& one = links_[key];
+  if (!one.consumes) { // it is being connected, perhaps by the exchanges of before
+    one.bind_again = true;
+    return;
+  }
+  if (added.empty())
+    return;
+  ++changing_;
+  bind_also(key, std::move(added));
+}
+
+/// Declares and binds one exchange after the other.
+void consumer_actor::bind_also(broker::consumer_key key, std::vector<std::string> left) {
+  if (left.empty()) {
+    --changing_;
+    return tell_waiters();
+  }
+  const auto failed = [this, key](const caf::error& why) {
+    --changing_;
+    log::warning("subscription_not_bound",
+                 {{"actor", card().path}, {"queue", links_[key].plan.name}, {"reason", broker::from_caf(why).what}});
+    for (auto& promise : std::exchange(await_types_, {}))
+      promise.deliver(why);
+  };
+  broker::declare_exchange made;
+  made.spec.name = left.back();
+  made.spec.type = "fanout";
+  made.spec.durable = true;
+  broker::bind what;
+  what.spec.source = left.back();
+  what.spec.destination = links_[key].plan.name;
+  what.owner = card().path;
+  left.pop_back();
+  request(node_.broker->topology(), topology_timeout, std::move(made))
+      .then(
+          [this, key, what, left, failed](const broker::exchange_ok&) {
+            request(node_.broker->topology(), topology_timeout, what)
+                .then([this, key, left](const broker::bound&) { bind_also(key, left); }, failed);
+          },
+          failed);
 }
 
 void consumer_actor::disconnected(broker::consumer_key key, const std::string& why) {
@@ -230,6 +313,11 @@ void consumer_actor::tell_waiters() {
   for (auto& promise : await_consuming_)
     promise.deliver(consuming{});
   await_consuming_.clear();
+  if (changing_ > 0)
+    return;
+  for (auto& promise : await_types_)
+    promise.deliver(types_taken{});
+  await_types_.clear();
 }
 
 void consumer_actor::drain_if_idle() {

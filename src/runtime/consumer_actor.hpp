@@ -19,6 +19,11 @@ struct consuming {};
 struct drain_consumer {};
 struct drained {};
 
+/// CAF request: other versions of plugins serve now, so routes and subscriptions are read anew. Response: types_taken,
+/// once what is subscribed to is bound.
+struct take_types {};
+struct types_taken {};
+
 /// One queue to consume and what it is bound to.
 struct consumed_queue {
   std::string name;                   ///< durable
@@ -45,6 +50,10 @@ protected:
   /// It can't be read, and would not become readable by coming back: settles it as a dead letter of its queue.
   void bury(delivery what, const error& why);
 
+  /// Other queues, or queues bound to other exchanges. Those that are not among `queues` go on being consumed, since
+  /// what is in them must be done, but bound to nothing. The promise gets its answer when all of it is so.
+  void change_queues(const std::vector<consumed_queue>& queues, caf::typed_response_promise<types_taken> promise);
+
   /// Handlers to join with the derived class's own.
   caf::message_handler consumer_handlers();
 
@@ -54,8 +63,9 @@ protected:
 private:
   struct link {
     consumed_queue plan;
-    broker::queue_ptr queue; ///< null: not consumed now
+    broker::queue_ptr queue{}; ///< null: not consumed now
     bool consumes = false;
+    bool bind_again = false; ///< plan.exchanges changed while it was being connected
     unsigned failures = 0;
   };
 
@@ -64,6 +74,8 @@ private:
   void declare_queue(broker::consumer_key key);
   void bind(broker::consumer_key key, std::size_t index);
   void consume(broker::consumer_key key);
+  void change_exchanges(broker::consumer_key key, std::vector<std::string> wanted);
+  void bind_also(broker::consumer_key key, std::vector<std::string> left);
   void disconnected(broker::consumer_key key, const std::string& why);
   void on_deliver(broker::deliver& what);
   void tell_waiters();
@@ -78,6 +90,8 @@ private:
   bool draining_ = false;
   std::vector<caf::typed_response_promise<consuming>> await_consuming_;
   std::vector<caf::typed_response_promise<drained>> await_drained_;
+  std::vector<caf::typed_response_promise<types_taken>> await_types_; ///< until nothing is changing_
+  std::size_t changing_ = 0;                                          ///< links being bound anew
 };
 
 } // namespace switchboard::runtime
@@ -86,3 +100,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::await_consuming)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::consuming)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::drain_consumer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::drained)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::take_types)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::types_taken)

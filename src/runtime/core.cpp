@@ -79,15 +79,19 @@ public:
   ~node_core() override {
     if (context_ && !*stopped_)
       shutdown({}, 2s);
+    if (plugins_)
+      plugins_->close();
     alarm_monitor_.reset();
     if (io_)
       io_->stop();
     root_ = rpc_ = nullptr;
     consumers_.clear();
     if (hosts_ && hosts_->alive() > 0)
-      static_cast<void>(hosts_.release()); // an entity hangs and still refers to them: a leak is better than a crash
+      static_cast<void>((plugins_.release(),
+                         hosts_.release())); // an entity hangs and still refers to them: a leak is better than a crash
     // What is pinned to a thread may be let go until the system is gone, so the threads' objects go last.
     system_.reset();
+    plugins_.reset();
     hosts_.reset();
     context_.reset();
     vhosts_.reset();
@@ -110,7 +114,7 @@ public:
   entity_hosts& entities() noexcept override { return *hosts_; }
   caf::actor rpc() noexcept override { return rpc_; }
   caf::actor supervisor() noexcept override { return root_; }
-  const std::vector<loaded_plugin>& plugins() const noexcept override { return plugins_; }
+  runtime::plugins& plugins() noexcept override { return *plugins_; }
 
   // -- stopping it --------------------------------------------------------------------------------------------------
 
@@ -194,7 +198,17 @@ private:
   }
 
   expected<void> load_plugins() {
-    hosts_ = std::make_unique<entity_hosts>(*context_, store_, options_.entities);
+    auto limits = options_.entities;
+    limits.journal_window = options_.journal_window;
+    hosts_ = std::make_unique<entity_hosts>(*context_, store_, limits);
+    plugin_options how;
+    how.folder = options_.plugins_dir;
+    how.more_folders = options_.plugin_folders;
+    how.copies = (std::filesystem::path{options_.data_dir} / "plugins").string();
+    how.settings = options_.plugin_settings;
+    how.failures_max = options_.upgrade_failures_max;
+    how.trial = options_.plugin_trial;
+    plugins_ = std::make_unique<runtime::plugins>(*hosts_, std::move(how), [this] { return follow_types(); });
     auto& refused = metrics_.gauge("switchboard_plugins_refused", "Plugins that were not loaded at start.").Add({});
     std::vector<std::string> paths;
     for (const auto& name : options_.plugins) {
@@ -206,36 +220,12 @@ private:
     }
     const auto tried = try_plugins(options_.plugin_trial, paths);
     for (std::size_t index = 0; index < paths.size(); ++index) {
-      auto added = tried[index] ? add_plugin(paths[index]) : tried[index];
+      auto added = tried[index] ? plugins_->start(paths[index]) : tried[index];
       if (added)
         continue;
       refused.Increment();
       log::failure("plugin_refused", {{"plugin", options_.plugins[index]}, {"reason", added.error().what}});
     }
-    return {};
-  }
-
-  expected<void> add_plugin(const std::string& path) {
-    auto loaded = load_plugin(path);
-    if (!loaded)
-      return loaded.error();
-    if (auto added = add_types(*loaded); !added)
-      return added;
-    log::info("plugin_loaded", {{"plugin", loaded->manifest.name}, {"version", loaded->manifest.version}});
-    plugins_.push_back(std::move(*loaded));
-    return {};
-  }
-
-  expected<void> add_types(const loaded_plugin& from) {
-    std::vector<const sb_entity_type*> hosted;
-    for (const auto* type : hosts_->types())
-      hosted.push_back(type->abi);
-    if (auto fits = check_beside(*from.entry, hosted); !fits)
-      return fits;
-    const auto settings = options_.plugin_settings.find(from.manifest.name);
-    for (std::size_t index = 0; index < from.entry->type_count; ++index)
-      hosts_->add_type(
-          {from.entry->types[index], settings == options_.plugin_settings.end() ? "{}" : settings->second});
     return {};
   }
 
@@ -254,14 +244,17 @@ private:
 
   /// Before anything decides, so that no event finds none.
   expected<void> declare_event_exchanges() {
-    for (const auto* type : hosts_->types())
-      if (auto declared = declare_events(type->abi->type); !declared)
+    for (const auto* type : hosts_->types().all())
+      if (auto declared = declare_events(type->name()); !declared)
         return declared;
     for (const auto resource : event_resources)
       if (auto declared = declare_events(std::string{resource}); !declared)
         return declared;
     return {};
   }
+
+  /// One share longer than what is promised: see base_shares.
+  milliseconds kept_journal() const { return options_.journal_window + options_.journal_window / base_shares; }
 
   /// Everything that consumes, and what wakes it.
   expected<void> start_actors() {
@@ -279,7 +272,7 @@ private:
         !added)
       return added;
     return add_to(root_, {"housekeeper", "housekeeper", restart_policy::permanent, [this] {
-                            return expected<caf::actor>{spawn_housekeeper(*context_, store_, options_.journal_window)};
+                            return expected<caf::actor>{spawn_housekeeper(*context_, store_, kept_journal())};
                           }});
   }
 
@@ -295,18 +288,20 @@ private:
   }
 
   expected<void> start_consumers() {
-    auto services = add_supervisor("services");
-    if (!services)
-      return services.error();
+    for (const auto* group : {"services", "subscribers"})
+      if (auto added = add_supervisor(group); !added)
+        return added.error();
+    return add_consumers();
+  }
+
+  /// A service for each name the hosted types know and a subscriber for each of them, where there is none yet.
+  expected<void> add_consumers() {
     for (const auto& name : services_of(*hosts_))
-      if (auto added = add_consumer(*services, name, "service", [this, name] { return spawn_service(*hosts_, name); });
+      if (auto added = add_consumer("services", name, "service", [this, name] { return spawn_service(*hosts_, name); });
           !added)
         return added;
-    auto subscribers = add_supervisor("subscribers");
-    if (!subscribers)
-      return subscribers.error();
-    for (const auto* type : hosts_->types())
-      if (auto added = add_consumer(*subscribers, type->abi->type, "subscriber",
+    for (const auto* type : hosts_->types().all())
+      if (auto added = add_consumer("subscribers", type->name(), "subscriber",
                                     [this, type] { return spawn_subscriber(*hosts_, *type); });
           !added)
         return added;
@@ -316,29 +311,40 @@ private:
     return {};
   }
 
-  expected<caf::actor> add_supervisor(const std::string& name) {
-    const auto path = "/" + name;
-    if (auto added = add_to(root_, {name, "supervisor", restart_policy::permanent,
-                                    [this, path] {
-                                      return expected<caf::actor>{spawn_supervisor(*context_, {path, {}, {}})};
-                                    }});
-        !added)
-      return added.error();
-    auto state = ask<child_state>(*system_, root_, inspect_child{name});
-    if (!state)
-      return state.error();
-    return state->actor;
+  /// Other versions of plugins serve than before. On a thread that may wait.
+  expected<void> follow_types() {
+    if (auto declared = declare_event_exchanges(); !declared)
+      return declared;
+    for (const auto& consumer : consumers())
+      if (auto taken = ask<types_taken>(*system_, consumer, take_types{}); !taken)
+        return {taken.error().code, "a service does not follow: " + taken.error().what};
+    return add_consumers();
   }
 
-  expected<void> add_consumer(const caf::actor& supervisor, const std::string& name, const std::string& kind,
+  expected<void> add_supervisor(const std::string& name) {
+    const auto path = "/" + name;
+    return add_to(root_, {name, "supervisor", restart_policy::permanent, [this, path] {
+                            return expected<caf::actor>{spawn_supervisor(*context_, {path, {}, {}})};
+                          }});
+  }
+
+  expected<void> add_consumer(const std::string& supervisor, const std::string& name, const std::string& kind,
                               std::function<caf::actor()> spawn) {
+    {
+      const std::lock_guard hold{mutex_};
+      if (consumers_.contains(kind + "/" + name))
+        return {};
+    }
+    auto above = ask<child_state>(*system_, root_, inspect_child{supervisor});
+    if (!above)
+      return above.error();
     auto start = [this, spawn = std::move(spawn), key = kind + "/" + name] {
       auto made = spawn();
       const std::lock_guard hold{mutex_};
       consumers_[key] = made; // a restarted one takes the place of the old
       return expected<caf::actor>{made};
     };
-    return add_to(supervisor, {name, kind, restart_policy::permanent, std::move(start)});
+    return add_to(above->actor, {name, kind, restart_policy::permanent, std::move(start)});
   }
 
   expected<void> add_to(const caf::actor& supervisor, child_spec spec) {
@@ -539,7 +545,7 @@ private:
   std::unique_ptr<node_context> context_;
   std::unique_ptr<alarm_monitor> alarm_monitor_;
   std::unique_ptr<entity_hosts> hosts_;
-  std::vector<loaded_plugin> plugins_;
+  std::unique_ptr<runtime::plugins> plugins_;
   std::mutex mutex_;
   std::map<std::string, caf::actor> consumers_; ///< under mutex_; by kind and name
   caf::actor root_, rpc_;

@@ -17,8 +17,8 @@
 #include "runtime/bridge.hpp"
 #include "runtime/entity_hosts.hpp"
 #include "runtime/node_context.hpp"
-#include "runtime/plugin_loader.hpp"
 #include "runtime/plugin_trial.hpp"
+#include "runtime/plugins.hpp"
 #include "runtime/shutdown.hpp"
 #include "store/store.hpp"
 
@@ -31,6 +31,8 @@ struct core_options {
   std::vector<std::string> plugins;                   ///< file names without .so
   std::map<std::string, std::string> plugin_settings; ///< JSON object by plugin name; "{}" if absent
   runtime::plugin_trial plugin_trial;                 ///< each is tried by it before it is loaded
+  std::vector<std::string> plugin_folders;            ///< from which plugins may be loaded later, beside plugins_dir
+  unsigned upgrade_failures_max = 0;                  ///< see plugin_options
   std::size_t io_threads = 1;
   std::size_t worker_threads = 0; ///< 0: as many as cores
   milliseconds handler_max{1000}; ///< a handler that takes longer is logged while it runs
@@ -61,7 +63,7 @@ public:
   /// Root of the supervision tree; takes inspect_child, revive_child of its children "timers", "services",
   /// "subscribers".
   virtual caf::actor supervisor() noexcept = 0;
-  virtual const std::vector<loaded_plugin>& plugins() const noexcept = 0;
+  virtual runtime::plugins& plugins() noexcept = 0;
 
   /// All phases, with `most` for all of them together. `bridges` are drained first and stopped before the store. Call
   /// once, not from an actor.

@@ -12,58 +12,6 @@ namespace switchboard::runtime {
 
 namespace {
 
-std::string_view kind_name(sb_message_kind kind) {
-  switch (kind) {
-  case SB_REQUEST:
-    return "request";
-  case SB_EVENT:
-    return "event";
-  case SB_MESSAGE:
-    return "message";
-  case SB_TIMER:
-    return "timer";
-  }
-  return "unknown";
-}
-
-std::string message_json(const entity_message& what) {
-  json_object out;
-  out.text("kind", kind_name(what.kind)).text("message_id", what.message_id).text("customer_id", what.customer_id);
-  out.text("name", what.name).text("route", what.route).text("query", what.query);
-  out.text("from_type", what.from_type).text("from_id", what.from_id);
-  out.raw("headers", what.headers).raw("body", what.body); // values, so that people can read the journal
-  return std::move(out).finish();
-}
-
-std::string outcome_json(const decision& made) {
-  json_object out;
-  out.raw("ended", made.ended ? "true" : "false");
-  out.array("events", made.events, [](auto& to, const auto& event) { append_json_string(to, event.type); });
-  out.array("sends", made.sends, [](auto& to, const auto& send) {
-    append_json_string(to, send.to_type + "/" + send.to_id + " " + send.name);
-  });
-  out.array("timers", made.timers, [](auto& to, const auto& timer) {
-    json_object one;
-    one.text("name", timer.name).raw("delay_ms", timer.delay ? std::to_string(timer.delay->count()) : "");
-    to += std::move(one).finish();
-  });
-  if (made.reply) {
-    json_object reply;
-    reply.number("status", made.reply->status).text("reason", made.reply->reason);
-    out.raw("reply", std::move(reply).finish());
-  }
-  return std::move(out).finish();
-}
-
-/// All that is needed to decide again and to see what came of it.
-std::string journal_line(const entity_work& cause, const decision& made, std::uint64_t random) {
-  json_object out;
-  out.raw("message", message_json(cause.what));
-  out.text("random", std::to_string(random)); // as text: JSON readers lose the low bits of large numbers
-  out.raw("outcome", outcome_json(made));
-  return std::move(out).finish();
-}
-
 message_ptr event_message(const decision::event& what, time_point now) {
   event fact;
   fact.event_id = make_uuid();
@@ -90,9 +38,9 @@ public:
           time_point now, commit_tools with)
       : entity_(entity), cause_(cause), made_(made), armed_(armed), now_(now), with_(with), view_(result_.batch) {}
 
-  outcome_commit build(std::uint64_t random) && {
+  outcome_commit build(const journal_terms& terms) && {
     with_.publisher.begin();
-    put_state(random);
+    put_state(terms);
     put_reply();
     put_events();
     put_sends();
@@ -103,14 +51,8 @@ public:
   }
 
 private:
-  /// The answer is all there is of it: nothing to remember but, of a command, that answer.
-  bool changes_nothing() const {
-    return cause_.what.kind == SB_REQUEST && !made_.state && !made_.ended && made_.events.empty() &&
-           made_.sends.empty() && made_.timers.empty();
-  }
-
-  void put_state(std::uint64_t random) {
-    if (changes_nothing())
+  void put_state(const journal_terms& terms) {
+    if (changes_nothing(cause_, made_))
       return;
     const auto& record = entity_.record;
     if (entity_.exists)
@@ -118,8 +60,9 @@ private:
     else if (entity_.existed)
       result_.batch.delete_entity(record.type, record.id);
     if (entity_.exists || entity_.existed)
-      result_.batch.append_journal(
-          {record.type, record.id, record.sequence, record.epoch, now_, journal_line(cause_, made_, random)});
+      result_.batch.append_journal({record.type, record.id, journal_sequence(record.created, record.sequence),
+                                    record.epoch, now_,
+                                    journal_line(cause_.what, made_, record.sequence, entity_.existed, terms)});
   }
 
   void put_reply() {
@@ -231,8 +174,21 @@ private:
 } // namespace
 
 outcome_commit make_commit(const entity_after& entity, const entity_work& cause, const decision& made,
-                           const entity_timers& armed, time_point now, std::uint64_t random, commit_tools with) {
-  return builder{entity, cause, made, armed, now, with}.build(random);
+                           const entity_timers& armed, time_point now, const journal_terms& terms, commit_tools with) {
+  return builder{entity, cause, made, armed, now, with}.build(terms);
+}
+
+store::batch make_move(const store::entity_record& moved, time_point now, const journal_terms& terms) {
+  store::batch batch;
+  batch.put_entity(moved);
+  batch.append_journal({moved.type, moved.id, journal_sequence(moved.created, moved.sequence), moved.epoch, now,
+                        move_line(moved.sequence, terms)});
+  return batch;
+}
+
+bool changes_nothing(const entity_work& cause, const decision& made) {
+  return cause.what.kind == SB_REQUEST && !made.state && !made.ended && made.events.empty() && made.sends.empty() &&
+         made.timers.empty();
 }
 
 store::batch make_discard(const std::string& type, const std::string& id, const entity_work& cause) {

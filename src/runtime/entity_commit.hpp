@@ -11,6 +11,7 @@
 
 #include "broker/publisher.hpp"
 #include "runtime/entity_work.hpp"
+#include "runtime/journal.hpp"
 #include "store/store.hpp"
 
 namespace switchboard::runtime {
@@ -60,7 +61,13 @@ struct outcome_commit {
 
 /// `armed`: before the decision. Nothing is submitted or sent here.
 outcome_commit make_commit(const entity_after& entity, const entity_work& cause, const decision& made,
-                           const entity_timers& armed, time_point now, std::uint64_t random, commit_tools with);
+                           const entity_timers& armed, time_point now, const journal_terms& terms, commit_tools with);
+
+/// The answer is all there is of it: nothing to remember but, of a command, that answer. Not an outcome that counts.
+bool changes_nothing(const entity_work& cause, const decision& made);
+
+/// The state as it is now in an older version's form: an upgrade was taken back. `terms.base` is that state.
+store::batch make_move(const store::entity_record& moved, time_point now, const journal_terms& terms);
 
 /// A batch that forgets `cause` without having done anything: no such entity, or it failed too often. Empty if there is
 /// nothing to forget.

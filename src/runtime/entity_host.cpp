@@ -39,12 +39,12 @@ constexpr auto grave_timeout = std::chrono::seconds{10};
 
 class entity_host final : public bounded_actor {
 public:
-  entity_host(caf::actor_config& config, entity_hosts& hosts, const hosted_type& type, const std::string& id)
-      : bounded_actor(config, {hosts.limits().mailbox_max, mailbox_overflow::reject},
-                      hosts.node().directory.enter("/entities/" + std::string{type.abi->type} + "/" + id, "entity",
-                                                   hosts.node().clock.now())),
+  entity_host(caf::actor_config& config, entity_hosts& hosts, const served_type& type, const std::string& id)
+      : bounded_actor(
+            config, {hosts.limits().mailbox_max, mailbox_overflow::reject},
+            hosts.node().directory.enter("/entities/" + type.name() + "/" + id, "entity", hosts.node().clock.now())),
         hosts_(hosts), type_(type), publisher_(hosts.node().broker) {
-    record_.type = type.abi->type;
+    record_.type = type.name();
     record_.id = id;
   }
 
@@ -54,6 +54,7 @@ public:
         [this](committed) { on_committed(); },
         [this](const take_up_again& what) { on_take_up_again(what.number); },
         [this](give_back_work) { on_give_back(); },
+        [this](move_over) { on_move_over(); },
         [this](leave_if_idle) {
           if (now() >= parked_until_) // it would come back as if nothing had been
             retire();
@@ -124,7 +125,7 @@ private:
     if (scope.empty() || id.empty())
       return false;
     const auto same = [&](const entity_work_ptr& one) {
-      return one->what.kind == work.what.kind && one->what.message_id == id;
+      return one && one->what.kind == work.what.kind && one->what.message_id == id;
     };
     if (std::any_of(pending_.begin(), pending_.end(), [&](const pending& one) { return same(one.work); }))
       return true;
@@ -190,26 +191,58 @@ private:
       timers_.emplace(std::move(name), token);
   }
 
+  /// By the version that serves now, from the last good state. One that could not open this entity isn't asked twice.
   expected<void> open_instance() {
-    auto opened = entity_instance::open(*type_.abi, exists_ ? record_.state : std::string{}, record_.state_version);
+    const auto& wanted = type_.now();
+    if (live_ && (live_->by == &wanted || refused_by_ == &wanted))
+      return {};
+    auto opened = open_saved(type_, exists_ ? saved_state{record_.state, record_.state_version} : saved_state{});
     if (!opened)
       return opened.error();
-    instance_.emplace(std::move(*opened));
+    refused_by_ = opened->refusal.empty() ? nullptr : &wanted;
+    if (refused_by_) {
+      log::warning("entity_not_moved", {{"entity", card().path},
+                                        {"to", wanted.version},
+                                        {"decided_by", opened->by->version},
+                                        {"reason", opened->refusal}});
+      hosts_.kept({record_.type, record_.id, opened->by->version, opened->refusal});
+    }
+    if (opened->downgraded) {
+      record_.state = std::move(opened->downgraded->bytes);
+      record_.state_version = opened->downgraded->version;
+      downgraded_ = true;
+    }
+    live_.emplace(std::move(opened->instance), *opened->by);
     return {};
   }
 
-  void decide(entity_work_ptr work) {
-    if (!instance_)
+  /// Hosts without anything to decide go over as well, and a state that only a later version reads is written anew.
+  void on_move_over() {
+    load_once();
+    if (exists_ && !unreadable_) {
       if (auto opened = open_instance(); !opened)
-        return on_failure(std::move(work), opened.error());
+        log::warning("entity_not_moved",
+                     {{"entity", card().path}, {"to", type_.now().version}, {"reason", opened.error().what}});
+      else if (downgraded_)
+        commit_move();
+    }
+    retire_if_over();
+  }
+
+  void decide(entity_work_ptr work) {
+    if (auto opened = open_instance(); !opened)
+      return on_failure(std::move(work), opened.error());
     const auto at = now();
     const auto random = random_bits();
     auto made = [&] {
       const handler_section deciding{*this, work->what.name};
-      return instance_->decide(work->what, record_.id, at, random, type_.settings);
+      return live_->instance.decide(work->what, record_.id, at, random, live_->by->settings);
     }();
-    if (!made)
+    if (!made) {
+      live_->by->failed.fetch_add(1, std::memory_order_relaxed);
       return on_failure(std::move(work), made.error());
+    }
+    live_->by->decided.fetch_add(1, std::memory_order_relaxed);
     commit(std::move(work), *made, at, random);
   }
 
@@ -217,10 +250,16 @@ private:
 
   void commit(entity_work_ptr work, const decision& made, time_point at, std::uint64_t random) {
     entity_after after{record_, exists_, !made.ended && (exists_ || made.state)};
-    update(after.record, made, at);
-    auto result = make_commit(after, *work, made, timers_, at, random, tools());
+    const bool counts = !changes_nothing(*work, made);
+    if (counts)
+      update(after.record, exists_, made, at);
+    const bool has_base = downgraded_ || needs_base(record_, after.record.sequence, at, hosts_.limits().journal_window);
+    auto result =
+        make_commit(after, *work, made, timers_, at, {*live_->by, random, has_base ? &record_ : nullptr}, tools());
+    if (counts)
+      downgraded_ = false;
     if (!after.exists)
-      instance_.reset(); // whoever comes next meets a new entity
+      live_.reset(); // whoever comes next meets a new entity
     record_ = std::move(after.record);
     exists_ = after.exists;
     for (const auto& step : result.leaving.timers)
@@ -229,6 +268,15 @@ private:
       else
         timers_.erase(step.timer.name);
     submit(std::move(work), std::move(result));
+  }
+
+  void commit_move() {
+    downgraded_ = false;
+    ++record_.sequence;
+    record_.updated = now();
+    outcome_commit made;
+    made.batch = make_move(record_, record_.updated, {*live_->by, 0, &record_});
+    submit(nullptr, std::move(made));
   }
 
   commit_tools tools() { return {hosts_.store(), publisher_, hosts_.timers().table(), hosts_.limits().reply_window}; }
@@ -245,10 +293,10 @@ private:
     pass(fail_point::entity_submitted);
   }
 
-  static void update(store::entity_record& record, const decision& made, time_point at) {
+  static void update(store::entity_record& record, bool existed, const decision& made, time_point at) {
     ++record.sequence;
     record.updated = at;
-    if (record.created == time_point{})
+    if (!existed)
       record.created = at;
     if (!made.state)
       return;
@@ -261,6 +309,8 @@ private:
     pass(fail_point::entity_committed);
     auto [work, leaving] = std::move(pending_.front());
     pending_.pop_front();
+    if (!work) // the state was taken back to an older version, and nobody waits for that
+      return retire_if_over();
     // Timers first: whoever hears of the outcome finds them as it left them.
     for (auto& step : leaving.timers)
       if (step.arm)
@@ -293,7 +343,7 @@ private:
   /// A request that may succeed later is tried again, anything else that is asked for is answered: who asked decides.
   /// Nobody waits for the answer of an event, a message or a timer, and the state may be another one next time.
   void on_failure(entity_work_ptr work, const error& why) {
-    instance_.reset(); // record_ is the last good state
+    live_.reset(); // record_ is the last good state
     if (std::exchange(unreadable_, std::nullopt))
       loaded_ = false; // perhaps it can be read next time
     hosts_.node().metrics.entities_failed.Add({{"type", record_.type}}).Increment();
@@ -470,8 +520,9 @@ private:
     hosts_.finished();
   }
 
+  /// There is no such entity any more, or it came to memory only to go over to another version.
   void retire_if_over() {
-    if (!exists_)
+    if (!exists_ || taken_ == 0)
       retire();
   }
 
@@ -482,19 +533,34 @@ private:
 
   time_point now() const { return hosts_.node().clock.now(); }
 
+  /// The instance, counted at the version that opened it.
+  struct live_instance {
+    live_instance(entity_instance opened, const hosted_type& opener) : instance(std::move(opened)), by(&opener) {
+      by->live.fetch_add(1, std::memory_order_relaxed);
+    }
+    ~live_instance() { by->live.fetch_sub(1, std::memory_order_relaxed); }
+    live_instance(const live_instance&) = delete;
+    live_instance& operator=(const live_instance&) = delete;
+
+    entity_instance instance;
+    const hosted_type* by;
+  };
+
   struct pending {
-    entity_work_ptr work;
+    entity_work_ptr work; ///< null: none, see commit_move()
     outgoing leaving;
   };
 
   entity_hosts& hosts_;
-  const hosted_type& type_;
+  const served_type& type_;
   broker::publisher publisher_;
   store::entity_record record_; ///< after the last decision; the commits in pending_ may not be durable yet
   bool exists_ = false;
   bool loaded_ = false;
   std::optional<error> unreadable_; ///< why the stored record could not be read
-  std::optional<entity_instance> instance_;
+  std::optional<live_instance> live_;
+  const hosted_type* refused_by_ = nullptr; ///< the version that could not open the state, if another one decides
+  bool downgraded_ = false;                 ///< record_'s state is in an older form than the stored one
   entity_timers timers_;
   std::list<pending> pending_; ///< submitted, oldest first; an empty deque has 600 bytes, a list none
   std::map<std::uint64_t, entity_work_ptr> aside_; ///< waiting to be taken up again
@@ -510,7 +576,7 @@ private:
 
 } // namespace
 
-caf::actor spawn_entity_host(entity_hosts& hosts, const hosted_type& type, const std::string& id) {
+caf::actor spawn_entity_host(entity_hosts& hosts, const served_type& type, const std::string& id) {
   return hosts.node().system.spawn<entity_host>(hosts, type, id);
 }
 

@@ -18,6 +18,6 @@
 namespace switchboard::runtime {
 
 /// Runs on CAF's scheduler. Started by entity_hosts only; `type` lives as long as the hosts.
-caf::actor spawn_entity_host(entity_hosts& hosts, const hosted_type& type, const std::string& id);
+caf::actor spawn_entity_host(entity_hosts& hosts, const served_type& type, const std::string& id);
 
 } // namespace switchboard::runtime

@@ -1,5 +1,7 @@
 #include "runtime/entity_hosts.hpp"
 
+#include <thread>
+
 #include <caf/send.hpp>
 
 #include "runtime/entity_host.hpp"
@@ -8,6 +10,11 @@
 namespace switchboard::runtime {
 
 namespace {
+
+// An entity is opened in some 10 us: a burst must not hold up the calls that have something to decide.
+constexpr std::size_t move_burst = 500;
+constexpr auto move_pause = std::chrono::milliseconds{10};
+constexpr std::size_t kept_max = 20;
 
 /// A timer that came due, as work for its entity.
 entity_work_ptr timer_work(const armed_timer& fired) {
@@ -30,26 +37,9 @@ entity_hosts::entity_hosts(node_context& node, std::shared_ptr<store::environmen
 
 entity_hosts::~entity_hosts() { close(); }
 
-void entity_hosts::add_type(hosted_type type) {
-  std::string name{type.abi->type};
-  types_.emplace(std::move(name), std::move(type));
-}
-
-const hosted_type* entity_hosts::find_type(const std::string& type) const {
-  const auto found = types_.find(type);
-  return found == types_.end() ? nullptr : &found->second;
-}
-
-std::vector<const hosted_type*> entity_hosts::types() const {
-  std::vector<const hosted_type*> all;
-  for (const auto& [name, type] : types_)
-    all.push_back(&type);
-  return all;
-}
-
 bool entity_hosts::tell(const std::string& type, const std::string& id, const entity_work_ptr& work) {
-  const auto* hosted = find_type(type);
-  if (!hosted)
+  auto* served = types_.find(type);
+  if (!served)
     return false;
   const address at{type, id};
   auto& home = shard_of(at);
@@ -60,7 +50,7 @@ bool entity_hosts::tell(const std::string& type, const std::string& id, const en
   auto& entry = home.entries[at];
   if (!entry.host) {
     alive_.fetch_add(1, std::memory_order_acq_rel);
-    entry.host = spawn_entity_host(*this, *hosted, id);
+    entry.host = spawn_entity_host(*this, *served, id);
   }
   ++entry.told;
   busy_.fetch_add(1, std::memory_order_acq_rel);
@@ -72,6 +62,53 @@ bool entity_hosts::tell(const std::string& type, const std::string& id, const en
   else
     caf::anon_send<caf::message_priority::high>(entry.host, do_work{work});
   return true;
+}
+
+void entity_hosts::move_live(const served_type& type) {
+  std::size_t sent = 0;
+  for (auto& home : shards_) {
+    std::vector<caf::actor> here;
+    {
+      const std::lock_guard hold{home.mutex};
+      for (const auto& [at, entry] : home.entries)
+        if (at.first == type.name())
+          here.push_back(entry.host);
+    }
+    for (const auto& host : here) {
+      if (closed_)
+        return;
+      caf::anon_send<caf::message_priority::high>(host, move_over{});
+      if (++sent % move_burst == 0)
+        std::this_thread::sleep_for(move_pause);
+    }
+  }
+}
+
+void entity_hosts::move_stored(served_type& type, const std::string& id) {
+  const address at{type.name(), id};
+  auto& home = shard_of(at);
+  const std::lock_guard hold{home.mutex};
+  if (closed_)
+    return;
+  auto& entry = home.entries[at];
+  if (!entry.host) {
+    alive_.fetch_add(1, std::memory_order_acq_rel);
+    entry.host = spawn_entity_host(*this, type, id);
+  }
+  caf::anon_send<caf::message_priority::high>(entry.host, move_over{});
+}
+
+void entity_hosts::kept(kept_entity which) {
+  const std::lock_guard hold{kept_mutex_};
+  ++kept_count_;
+  kept_.push_back(std::move(which));
+  if (kept_.size() > kept_max)
+    kept_.pop_front();
+}
+
+std::pair<std::vector<entity_hosts::kept_entity>, std::uint64_t> entity_hosts::kept() const {
+  const std::lock_guard hold{kept_mutex_};
+  return {{kept_.begin(), kept_.end()}, kept_count_};
 }
 
 void entity_hosts::ask_idle_to_leave() {

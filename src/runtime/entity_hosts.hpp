@@ -8,17 +8,20 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <caf/actor.hpp>
 
 #include "broker/retry.hpp"
 #include "runtime/entity_work.hpp"
+#include "runtime/hosted_types.hpp"
 #include "runtime/node_context.hpp"
 #include "runtime/supervision.hpp"
 #include "runtime/timer_service.hpp"
@@ -26,21 +29,16 @@
 
 namespace switchboard::runtime {
 
-/// One entity type as it is served here.
-struct hosted_type {
-  const sb_entity_type* abi = nullptr; ///< lives as long as the process
-  std::string settings = "{}";         ///< JSON object of its plugin
-};
-
 struct entity_limits {
   std::size_t mailbox_max = 1000;                    ///< messages waiting for one entity
   milliseconds reply_window{std::chrono::hours{24}}; ///< how long repeats get the stored reply
   milliseconds idle{std::chrono::minutes{10}};       ///< an entity without work leaves memory; its state stays stored
   std::size_t resident_max = 50'000; ///< with more in memory, those leave that were without work for crowded_idle
   milliseconds crowded_idle{std::chrono::seconds{5}};
-  milliseconds parked{std::chrono::seconds{30}}; ///< how long one that keeps failing answers 503
-  restart_limits failures{};                     ///< before it is parked
-  broker::retry_rules retry{};                   ///< of what fails and may succeed later
+  milliseconds parked{std::chrono::seconds{30}};           ///< how long one that keeps failing answers 503
+  restart_limits failures{};                               ///< before it is parked
+  milliseconds journal_window{std::chrono::hours{24 * 7}}; ///< how long what it decided can be decided again
+  broker::retry_rules retry{};                             ///< of what fails and may succeed later
 };
 
 class entity_hosts {
@@ -48,14 +46,25 @@ public:
   entity_hosts(node_context& node, std::shared_ptr<store::environment> store, entity_limits limits);
   ~entity_hosts();
 
-  /// Before the first tell().
-  void add_type(hosted_type type);
-  const hosted_type* find_type(const std::string& type) const;
-  std::vector<const hosted_type*> types() const;
+  hosted_types& types() noexcept { return types_; }
+  const hosted_types& types() const noexcept { return types_; }
 
   /// Hands over. False if there is no such type or the hosts are closed; then the work is untouched. Work that finds a
   /// full mailbox is answered by work_done with status 503.
   bool tell(const std::string& type, const std::string& id, const entity_work_ptr& work);
+
+  /// Another version of the type serves: those in memory go over to it, some at a time. Blocks meanwhile, at least a
+  /// second for 50,000; returns early if the hosts are closed.
+  void move_live(const served_type& type);
+  /// The same for one of them, which comes to memory for it.
+  void move_stored(served_type& type, const std::string& id);
+  /// An entity that the version that serves can't open, so another one goes on deciding for it.
+  struct kept_entity {
+    std::string type, id, version, reason;
+  };
+  void kept(kept_entity which);
+  /// The last ones, earliest first, and how many there were.
+  std::pair<std::vector<kept_entity>, std::uint64_t> kept() const;
 
   /// Those that were told nothing since the last call get leave_if_idle.
   void ask_idle_to_leave();
@@ -63,6 +72,7 @@ public:
   /// Work told and not finished, over all entities.
   std::uint64_t busy() const noexcept { return busy_.load(std::memory_order_acquire); }
   std::size_t size() const;
+  bool closed() const noexcept { return closed_; }
   /// Host actors that have not ended; after close() this object may go once it is 0.
   std::uint64_t alive() const noexcept { return alive_.load(std::memory_order_acquire); }
 
@@ -110,7 +120,10 @@ private:
   std::shared_ptr<store::environment> store_;
   entity_limits limits_;
   timer_service timers_;
-  std::map<std::string, hosted_type> types_;
+  hosted_types types_;
+  mutable std::mutex kept_mutex_;
+  std::deque<kept_entity> kept_; ///< under kept_mutex_, bounded
+  std::uint64_t kept_count_ = 0; ///< under kept_mutex_
   std::array<shard, 32> shards_;
   std::mutex aside_mutex_;
   std::map<caf::actor_id, caf::actor> aside_; ///< under aside_mutex_: hosts with work put aside

@@ -128,6 +128,18 @@ expected<std::string> entity_instance::view() {
   return text;
 }
 
+expected<std::string> downgrade_state(const sb_entity_type& type, std::string_view state, std::uint32_t version,
+                                      std::uint32_t older) {
+  std::string text;
+  auto sink = sink_into(text);
+  const auto failed = guarded([&] { return type.downgrade(borrow(state), version, older, &sink); });
+  if (!failed)
+    return failed.error();
+  if (*failed != 0 || text.empty())
+    return {errc::internal, text.empty() ? "the state can't be downgraded" : text};
+  return text;
+}
+
 expected<void> check_decision(const decision& made) {
   // With the envelope around it, it must be within the limits of whoever reads that.
   const auto is_json = [](const std::string& text) {

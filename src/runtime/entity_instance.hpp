@@ -96,6 +96,10 @@ private:
 inline constexpr std::size_t state_bytes_max = std::size_t{16} << 20;
 inline constexpr std::size_t effects_max = 10'000; ///< events, messages and timers of one decision
 
+/// The type's own downgrade of a saved state. Precondition: it has one.
+expected<std::string> downgrade_state(const sb_entity_type& type, std::string_view state, std::uint32_t version,
+                                      std::uint32_t older);
+
 /// Every JSON text of a decision can be read within the envelope's limits, and names are proper; errc::internal.
 expected<void> check_decision(const decision& made);
 

@@ -60,6 +60,9 @@ struct do_work {
 /// CAF message to an entity host: nothing came for a while; unless it waits for something, it leaves memory.
 struct leave_if_idle {};
 
+/// CAF message to an entity host: another version of its type serves; go over to it, even if nothing is to be decided.
+struct move_over {};
+
 /// CAF message to an entity host: the node stops, so what waits for another attempt goes back.
 struct give_back_work {};
 
@@ -76,5 +79,6 @@ struct work_done {
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::do_work)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::leave_if_idle)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::move_over)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::give_back_work)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(switchboard::runtime::work_done)

@@ -3,7 +3,6 @@
 #include <charconv>
 #include <optional>
 
-#include "runtime/entity_instance.hpp"
 #include "runtime/log.hpp"
 #include "runtime/route_table.hpp"
 
@@ -39,9 +38,9 @@ std::optional<std::size_t> read_size(std::string_view text) {
   return std::min(size, page_size_max);
 }
 
-std::optional<json> view_of(const sb_entity_type& type, const store::entity_record& record) {
-  auto instance = entity_instance::open(type, record.state, record.state_version);
-  auto text = instance ? instance->view() : expected<std::string>{instance.error()};
+std::optional<json> view_of(const served_type& type, const store::entity_record& record) {
+  auto opened = open_saved(type, {record.state, record.state_version});
+  auto text = opened ? opened->instance.view() : expected<std::string>{opened.error()};
   auto value = text ? parse_json(*text) : expected<json>{text.error()};
   if (value)
     return std::move(*value);
@@ -51,7 +50,7 @@ std::optional<json> view_of(const sb_entity_type& type, const store::entity_reco
 
 } // namespace
 
-expected<json> list_entities(store::environment& store, const sb_entity_type& type, std::string_view customer_id,
+expected<json> list_entities(store::environment& store, const served_type& type, std::string_view customer_id,
                              std::string_view query) {
   const auto size = read_size(query_value(query, "page_size"));
   if (!size)
@@ -83,7 +82,7 @@ expected<json> list_entities(store::environment& store, const sb_entity_type& ty
     }
     return true;
   };
-  if (auto read = store.each_entity(type.type, visit); !read && read.error().code != errc::corrupt)
+  if (auto read = store.each_entity(type.name(), visit); !read && read.error().code != errc::corrupt)
     return read.error();
   json body{{"result", std::move(rows)}};
   if (more && last)

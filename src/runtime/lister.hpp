@@ -6,7 +6,7 @@
 
 #include "base/expected.hpp"
 #include "messages/envelope.hpp"
-#include "sdk/abi.h"
+#include "runtime/hosted_types.hpp"
 #include "store/store.hpp"
 
 namespace switchboard::runtime {
@@ -17,7 +17,7 @@ inline constexpr std::size_t page_size_max = 1000;
 /// {"result":[views …],"next_page_token":"…"}; the token is absent on the last page. `query` may hold page_size and
 /// page_token. An empty customer (an inside caller) sees all. A state that can't be opened is left out and logged.
 /// errc::bad_format for a bad page_size or page_token. Reads the store: call where blocking for it does no harm.
-expected<json> list_entities(store::environment& store, const sb_entity_type& type, std::string_view customer_id,
+expected<json> list_entities(store::environment& store, const served_type& type, std::string_view customer_id,
                              std::string_view query);
 
 } // namespace switchboard::runtime

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstddef>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -116,7 +117,8 @@ expected<plugin_manifest> read_manifest(const std::string& path) {
 }
 
 expected<void> check_type(const sb_entity_type& type) {
-  if (type.size < sizeof(sb_entity_type) || !is_name(type.type) || (type.service && !is_name(type.service)))
+  if (type.size < offsetof(sb_entity_type, downgrade) || !is_name(type.type) ||
+      (type.service && !is_name(type.service)))
     return {errc::bad_format, "an entity type has no proper size, name or service"};
   const std::string name{type.type};
   if (!type.open || !type.decide || !type.view || !type.close)
@@ -184,7 +186,13 @@ expected<const sb_plugin*> describe(sb_plugin_entry entry) {
   }
 }
 
-expected<loaded_plugin> load_checked(const std::string& path) {
+/// A file that passed all that can be seen from outside.
+struct inspected {
+  plugin_manifest manifest;
+  std::string path; ///< without links
+};
+
+expected<inspected> inspect_checked(const std::string& path) {
   std::error_code failed;
   const auto real = std::filesystem::canonical(path, failed).string();
   if (failed)
@@ -196,7 +204,14 @@ expected<loaded_plugin> load_checked(const std::string& path) {
     return manifest.error();
   if (auto good = check_abi(manifest->abi_major, manifest->abi_minor); !good)
     return good.error();
-  const auto library = open_library(real);
+  return inspected{std::move(*manifest), real};
+}
+
+expected<loaded_plugin> load_checked(const std::string& path) {
+  auto seen = inspect_checked(path);
+  if (!seen)
+    return seen.error();
+  const auto library = open_library(seen->path);
   if (!library)
     return library.error();
   const auto entry = reinterpret_cast<sb_plugin_entry>(::dlsym(*library, SWITCHBOARD_PLUGIN_ENTRY));
@@ -206,9 +221,9 @@ expected<loaded_plugin> load_checked(const std::string& path) {
   if (!described)
     return described.error();
   const auto* plugin = *described;
-  if (auto good = check_plugin(*plugin, *manifest); !good)
+  if (auto good = check_plugin(*plugin, seen->manifest); !good)
     return good.error();
-  return loaded_plugin{std::move(*manifest), plugin};
+  return loaded_plugin{std::move(seen->manifest), plugin};
 }
 
 } // namespace
@@ -278,6 +293,13 @@ expected<void> check_beside(const sb_plugin& what, const std::vector<const sb_en
       if (auto good = check_pair(*what.types[index], *other); !good)
         return {good.error().code, "plugin " + std::string{what.name} + ": " + good.error().what};
   return {};
+}
+
+expected<plugin_manifest> inspect_plugin(const std::string& path) {
+  auto result = inspect_checked(path);
+  if (!result)
+    return {result.error().code, "plugin " + path + ": " + result.error().what};
+  return std::move(result->manifest);
 }
 
 expected<loaded_plugin> load_plugin(const std::string& path) {

@@ -42,6 +42,9 @@ struct loaded_plugin {
   const sb_plugin* entry = nullptr; ///< lives as long as the process
 };
 
+/// All that can be known without running code of the file: its owner, who may write it, its manifest and ABI.
+expected<plugin_manifest> inspect_plugin(const std::string& path);
+
 /// Every refusal is one line: path and reason. Thread-safe, also while other plugins decide. Runs code of the file as
 /// soon as it has passed what can be seen from outside; plugin_trial.hpp lets another process try that first.
 expected<loaded_plugin> load_plugin(const std::string& path);

@@ -35,16 +35,18 @@ public:
                        {{request_queue(name), {}, prefetch}, {request_queue_alias(name), {}, prefetch}}),
         hosts_(hosts), name_(name), scope_(request_queue(name)), publisher_(hosts.node().broker),
         seconds_(hosts.node().metrics.request_seconds.Add({{"service", name}}, duration_buckets())) {
-    for (const auto* type : hosts.types())
-      if (type->abi->service && name == type->abi->service)
-        routes_.add(*type->abi);
+    read_routes();
   }
 
   caf::behavior make_behavior() override {
     return caf::message_handler{[this](const work_done& what) {
-             on_done(what);
-             send_replies();
-           }}
+                                  on_done(what);
+                                  send_replies();
+                                },
+                                [this](take_types) {
+                                  read_routes();
+                                  return types_taken{};
+                                }}
         .or_else(consumer_handlers());
   }
 
@@ -81,6 +83,13 @@ protected:
   void on_batch_over() override { send_replies(); }
 
 private:
+  void read_routes() {
+    routes_ = {};
+    for (const auto* type : hosts_.types().all())
+      if (const auto& abi = *type->now().abi; abi.service && name_ == abi.service)
+        routes_.add(abi);
+  }
+
   struct waiting_delivery {
     delivery from;
     reply_terms terms;
@@ -153,7 +162,7 @@ private:
       return answer_now(what, terms, asked.method,
                         {errc::not_found, "no such route: " + asked.method + " " + std::string{path}});
     if (found->route->target == SB_LIST)
-      return list(std::move(what), std::move(terms), std::move(asked), *found->type);
+      return list(std::move(what), std::move(terms), std::move(asked), *hosts_.types().find(found->type->type));
     auto id = entity_id(*found, asked);
     if (!id)
       return answer_now(what, terms, asked.method, id.error());
@@ -225,7 +234,7 @@ private:
   }
 
   /// A list reads the whole type from the store, so it runs beside the service, in an actor of its own.
-  void list(delivery what, reply_terms terms, asked_for asked, const sb_entity_type& type) {
+  void list(delivery what, reply_terms terms, asked_for asked, const served_type& type) {
     const auto token = add_job(std::move(what), terms, asked.method);
     system().spawn([self = caf::actor_cast<caf::actor>(this), token, terms = std::move(terms), asked = std::move(asked),
                     &type, &hosts = hosts_] {
@@ -344,9 +353,10 @@ caf::actor spawn_service(entity_hosts& hosts, const std::string& service_name, s
 
 std::vector<std::string> services_of(const entity_hosts& hosts) {
   std::vector<std::string> names;
-  for (const auto* type : hosts.types())
-    if (type->abi->service && std::find(names.begin(), names.end(), type->abi->service) == names.end())
-      names.emplace_back(type->abi->service);
+  for (const auto* type : hosts.types().all())
+    if (const auto* service = type->now().abi->service;
+        service && std::find(names.begin(), names.end(), service) == names.end())
+      names.emplace_back(service);
   return names;
 }
 

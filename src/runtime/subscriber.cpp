@@ -36,20 +36,26 @@ std::vector<consumed_queue> queues_of(const sb_entity_type& type) {
 
 class subscriber final : public consumer_actor {
 public:
-  subscriber(caf::actor_config& config, entity_hosts& hosts, const hosted_type& type)
-      : consumer_actor(config, hosts.node(),
-                       hosts.node().directory.enter("/subscribers/" + std::string{type.abi->type}, "subscriber",
-                                                    hosts.node().clock.now()),
-                       queues_of(*type.abi)),
-        hosts_(hosts), type_(*type.abi) {}
+  subscriber(caf::actor_config& config, entity_hosts& hosts, const served_type& type)
+      : consumer_actor(
+            config, hosts.node(),
+            hosts.node().directory.enter("/subscribers/" + type.name(), "subscriber", hosts.node().clock.now()),
+            queues_of(*type.now().abi)),
+        hosts_(hosts), type_(type) {}
 
   caf::behavior make_behavior() override {
-    return caf::message_handler{[this](const work_done& what) { on_done(what); }}.or_else(consumer_handlers());
+    return caf::message_handler{[this](const work_done& what) { on_done(what); },
+                                [this](take_types) -> caf::result<types_taken> {
+                                  auto promise = make_response_promise<types_taken>();
+                                  change_queues(queues_of(*type_.now().abi), promise);
+                                  return promise;
+                                }}
+        .or_else(consumer_handlers());
   }
 
 protected:
   void on_delivery(delivery what) override {
-    if (queue_name(what.key) == work_queue(type_.type))
+    if (queue_name(what.key) == work_queue(type_.name()))
       return on_work(std::move(what));
     const auto fact = decode_event(what.item.message->body());
     if (!fact)
@@ -65,7 +71,7 @@ protected:
 private:
   void on_work(delivery what) {
     auto read = read_work(*what.item.message);
-    if (read && read->type != type_.type)
+    if (read && read->type != type_.name())
       read = error{errc::bad_format, "it is for an entity of type " + read->type};
     if (!read)
       return bury(std::move(what), read.error());
@@ -81,7 +87,7 @@ private:
     work->token = ++tokens_;
     const auto token = work->token;
     at_work_.emplace(token, std::move(what));
-    if (!hosts_.tell(type_.type, id, work))
+    if (!hosts_.tell(type_.name(), id, work))
       give_back(token);
   }
 
@@ -92,8 +98,9 @@ private:
   /// The entity that the subscription's key names; without a key the one with the resource's id, so that the events of
   /// one resource keep their order.
   listener told_entity(const event& fact) const {
-    for (std::size_t index = 0; index < type_.subscription_count; ++index) {
-      const auto& subscription = type_.subscriptions[index];
+    const auto& type = *type_.now().abi;
+    for (std::size_t index = 0; index < type.subscription_count; ++index) {
+      const auto& subscription = type.subscriptions[index];
       if (fact.event_type != subscription.event_type)
         continue;
       if (!subscription.key)
@@ -135,7 +142,7 @@ private:
   }
 
   entity_hosts& hosts_;
-  const sb_entity_type& type_;
+  const served_type& type_;
   std::unordered_map<std::uint64_t, delivery> at_work_;
   std::uint64_t tokens_ = 0;
 };
@@ -144,7 +151,7 @@ private:
 
 std::string subscription_queue(const std::string& type) { return "switchboard." + type + ".subscribe"; }
 
-caf::actor spawn_subscriber(entity_hosts& hosts, const hosted_type& type) {
+caf::actor spawn_subscriber(entity_hosts& hosts, const served_type& type) {
   return hosts.node().system.spawn<subscriber>(hosts, type);
 }
 

@@ -16,6 +16,7 @@ namespace switchboard::runtime {
 std::string subscription_queue(const std::string& type);
 
 /// Knows consumer_actor's messages.
-caf::actor spawn_subscriber(entity_hosts& hosts, const hosted_type& type);
+/// ... and take_types: what the type subscribes to may have changed.
+caf::actor spawn_subscriber(entity_hosts& hosts, const served_type& type);
 
 } // namespace switchboard::runtime

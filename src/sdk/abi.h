@@ -119,6 +119,9 @@ typedef struct sb_entity_type {
   int (*decide)(void* instance, const sb_message* message, const sb_context* context, sb_outcome* outcome);
   void (*view)(void* instance, sb_sink* json); /* the public JSON of the resource */
   void (*close)(void* instance);
+  /* Since 1.2; may be NULL. A state saved under `version` as the version `older` would have saved it, so that the
+   * plugin that served before can take its entities back. 0: `out` holds it; else why not. */
+  int (*downgrade)(sb_bytes state, uint32_t version, uint32_t older, sb_sink* out);
 } sb_entity_type;
 
 typedef struct sb_plugin {

@@ -37,6 +37,9 @@ struct entity_type {
   sdk::behavior<State> behavior;
   /// Turns a state saved by an older version into today's JSON; nullptr: today's from_json reads all older ones.
   json (*upgrade)(json older, std::uint32_t version) = nullptr;
+  /// Turns today's JSON into what version `older` saved, so that an upgrade can be taken back; nullptr: it can't be,
+  /// once there are states of today's version.
+  json (*downgrade)(json newer, std::uint32_t older) = nullptr;
   // Made where the type is described, so that to_json and from_json need not be seen by anybody else.
   json (*save)(const State&) = [](const State& state) { return json(state); };
   State (*load)(const json&) = [](const json& saved) { return saved.template get<State>(); };
@@ -222,6 +225,19 @@ class binding {
 
   static void close(void* self) { delete static_cast<instance*>(self); }
 
+  static int downgrade(sb_bytes bytes, std::uint32_t version, std::uint32_t older, sb_sink* out) {
+    try {
+      const auto& type = Type();
+      // Through today's state, so that one of a version between the two is understood as well.
+      const auto now = type.save(read_state({bytes.data, bytes.size}, version));
+      out->write(out->self, bytes_of(dump(type.downgrade(now, older))));
+      return 0;
+    } catch (const std::exception& e) {
+      out->write(out->self, bytes_of(e.what()));
+      return 1;
+    }
+  }
+
   struct tables {
     std::vector<sb_route> routes;
     std::vector<sb_subscription> subscriptions;
@@ -248,7 +264,8 @@ class binding {
                  &open,
                  &decide,
                  &view,
-                 &close};
+                 &close,
+                 from.downgrade ? &downgrade : nullptr};
     return made;
   }
 

@@ -143,10 +143,9 @@ public:
                 indexed(table::entities, decode_entity, entity_key_of, place_of_entity), visit);
   }
 
-  expected<void> each_journal(std::string_view type, std::string_view id,
+  expected<void> each_journal(std::string_view type, std::string_view id, std::uint64_t from,
                               const std::function<bool(journal_record&&)>& visit) override {
-    const auto prefix = journal_prefix(type, id);
-    return walk(table::journal, prefix, prefix, plain(decode_journal), visit);
+    return walk(table::journal, journal_prefix(type, id), journal_key(type, id, from), plain(decode_journal), visit);
   }
 
   expected<std::optional<reply_record>> find_reply(std::string_view scope, std::string_view message_id) override {

@@ -45,7 +45,7 @@ struct entity_record {
 struct journal_record {
   std::string type;
   std::string id;
-  std::uint64_t sequence = 0;
+  std::uint64_t sequence = 0; ///< grows with each line of an entity; lives of one id follow one another
   std::uint64_t epoch = 0;
   time_point at{};
   std::string bytes; ///< JSON: message, outcome
@@ -226,7 +226,8 @@ public:
   virtual expected<std::optional<entity_record>> find_entity(std::string_view type, std::string_view id) = 0;
   /// All entities of a type, newest first (by `created`, then id).
   virtual expected<void> each_entity(std::string_view type, const std::function<bool(entity_record&&)>&) = 0;
-  virtual expected<void> each_journal(std::string_view type, std::string_view id,
+  /// From sequence `from` on.
+  virtual expected<void> each_journal(std::string_view type, std::string_view id, std::uint64_t from,
                                       const std::function<bool(journal_record&&)>&) = 0;
   virtual expected<std::optional<reply_record>> find_reply(std::string_view scope, std::string_view message_id) = 0;
   virtual expected<void> each_timer(const std::function<bool(timer_record&&)>&) = 0;   ///< by type, id and name

@@ -40,6 +40,41 @@ TEST(cli_print, a_list_becomes_a_table) {
   EXPECT_EQ(to_people(nullptr), "done\n");
 }
 
+TEST(cli_print, a_history_is_a_line_for_each_decision_and_what_changed) {
+  const auto page = json::parse(R"({"id":"c","history":[
+    {"number":1,"at":"2026-01-20T12:00:00.000Z","message":{"kind":"request","name":"POST","route":"/v1/calls"},
+     "outcome":{"reply":{"status":200},"events":["call.created"],"sends":[]},
+     "difference":[{"op":"replace","path":"","value":{"status":"dialing"}}],"replay":"verified"},
+    {"number":2,"at":"2026-01-20T12:00:01.500Z","message":{"kind":"message","name":"ringing"},
+     "outcome":{"events":[]},"difference":[{"op":"replace","path":"/status","value":"ri\u001bnging"},
+     {"op":"remove","path":"/x"}],"replay":"diverged","reason":"other code"},
+    {"number":3,"at":"2026-01-20T12:00:02.000Z","message":null,"outcome":null,"difference":[],"replay":"verified"}],
+    "next":"17"})");
+  EXPECT_EQ(history_lines(page), "1 12:00:00.000 request POST /v1/calls -> 200 -> call.created\n"
+                                 "    {\"status\":\"dialing\"}\n"
+                                 "2 12:00:01.500 message ringing\n"
+                                 "    /status=ri?nging, /x remove\n"
+                                 "    diverged: other code\n"
+                                 "3 12:00:02.000 downgrade\n"
+                                 "more: --after 17\n");
+}
+
+TEST(cli_print, plugins_are_a_line_for_each_version_and_type) {
+  const auto body = json::parse(R"({"plugins":[
+    {"plugin":"call","version":"1.0.0","serves":true,"rolled_back":"2.0.0: 9 of 10 failed",
+     "types":[{"type":"call","state_version":1,"live":3,"decided":10,"failed":2}]},
+    {"plugin":"call","version":"2.0.0","serves":false,
+     "types":[{"type":"call","state_version":2,"live":0,"decided":0,"failed":0}]}],
+    "not_moved":[{"id":"c-1","reason":"odd"}]})");
+  EXPECT_EQ(plugin_lines(body), "name        status  type  decided  failed  live  state_version\n"
+                                "call 1.0.0  serves  call  10       2       3     1\n"
+                                "call 2.0.0  idle    call  0        0       0     2\n"
+                                "rolled back: call 2.0.0: 9 of 10 failed\n"
+                                "not moved:\n"
+                                "id   reason\n"
+                                "c-1  odd\n");
+}
+
 TEST(cli_print, names_from_outside_cannot_steer_the_terminal) {
   const auto text = to_people({{"name", "a\x1b[2Jb\nc"}});
   EXPECT_EQ(text, "name  a?[2Jb?c\n");

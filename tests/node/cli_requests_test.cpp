@@ -32,6 +32,13 @@ TEST(cli_requests, each_command_is_one_request) {
   expect(list_queue_callers("q"), "GET", "/v1/queues/q/calls", nullptr);
   expect(show_one("calls", "7"), "GET", "/v1/calls/7", nullptr);
   expect(list_all("agents", 5), "GET", "/v1/agents?page_size=5", nullptr);
+  expect(list_plugins(), "GET", "/api/plugins", nullptr);
+  expect(load_plugin("/a/call-v2.so"), "POST", "/api/plugins", {{"path", "/a/call-v2.so"}});
+  expect(roll_back_plugin("call"), "POST", "/api/plugins/call/rollback", json::object());
+  expect(show_history({"call", "a/b", "", 7}), "GET", "/api/entities/call/a%2Fb/history?limit=7", nullptr);
+  expect(show_history({"call", "c", "12", 7, true}), "GET", "/api/entities/call/c/history?limit=7&after=12&states=1",
+         nullptr);
+  expect(show_history({"call", "c", "", 7, false, true}), "GET", "/api/entities/call/c/history?replay=1", nullptr);
   expect(list_actors("/call &", 5), "GET", "/api/actors?prefix=%2Fcall%20%26&limit=5", nullptr);
 }
 

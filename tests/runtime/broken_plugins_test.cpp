@@ -192,7 +192,7 @@ TEST_F(broken_node, refuses_each_broken_plugin_with_its_reason_and_serves_the_ot
   for (const auto& [name, reason] : reasons)
     EXPECT_THAT(line_with(log, "plugin_refused plugin=" + name + " ", ""), HasSubstr(reason)) << name;
   ASSERT_TRUE(node);
-  EXPECT_EQ(node->plugins().size(), 1U);
+  EXPECT_EQ(node->plugins().list()["plugins"].size(), 1U);
   EXPECT_THAT(node->node().metrics.page(),
               HasSubstr("switchboard_plugins_refused " + std::to_string(reasons.size()) + "\n"));
   EXPECT_EQ(status("counter", "POST", "/v1/counters", {{"id", "c-1"}}), 200);

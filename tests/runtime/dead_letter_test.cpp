@@ -63,7 +63,7 @@ struct failing_work : testing::Test {
   /// The names of what it decided, in order, as its journal has them.
   std::vector<std::string> done_by(const std::string& id) {
     std::vector<std::string> names;
-    const auto read = node->store().each_journal("counter", id, [&](store::journal_record&& line) {
+    const auto read = node->store().each_journal("counter", id, 0, [&](store::journal_record&& line) {
       names.push_back(json::parse(line.bytes)["message"]["name"]);
       return true;
     });

@@ -493,7 +493,7 @@ TEST_F(disk, a_damaged_record_is_reported_and_the_others_are_served) {
   };
   expect_one_missing("entities_by_time", [&](auto visit) { return store->each_entity("call", visit); });
   expect_one_missing("messages", [&](auto visit) { return store->each_message(1, 0, visit); });
-  expect_one_missing("journal", [&](auto visit) { return store->each_journal("call", "e", visit); });
+  expect_one_missing("journal", [&](auto visit) { return store->each_journal("call", "e", 0, visit); });
   expect_one_missing("topology", [&](auto visit) { return store->each_topology(visit); });
   expect_one_missing("outbox", [&](auto visit) { return store->each_outbox(visit); });
   EXPECT_EQ(timers(*store).size(), 3u);

@@ -207,7 +207,7 @@ void check_thread(environment& store, int thread, history& past, std::size_t los
   if (!reply || !*reply || (*reply)->bytes != text || !next_reply || *next_reply)
     accuse("its reply is not of the last batch");
   std::vector<std::uint64_t> lines;
-  const auto visited = store.each_journal("call", entity_of(thread),
+  const auto visited = store.each_journal("call", entity_of(thread), 0,
                                           [&](journal_record&& one) { return lines.push_back(one.sequence), true; });
   std::vector<std::uint64_t> expected(there);
   std::generate(expected.begin(), expected.end(), [n = std::uint64_t{0}]() mutable { return ++n; });

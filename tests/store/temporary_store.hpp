@@ -156,7 +156,7 @@ inline std::vector<std::string> timers(environment& store) {
 inline std::vector<std::uint64_t> journal_sequences(environment& store, std::string_view id) {
   std::vector<std::uint64_t> found;
   const auto visited =
-      store.each_journal("call", id, [&](journal_record&& one) { return found.push_back(one.sequence), true; });
+      store.each_journal("call", id, 0, [&](journal_record&& one) { return found.push_back(one.sequence), true; });
   EXPECT_TRUE(visited) << visited.error().what;
   return found;
 }

@@ -55,7 +55,7 @@ LAYERS = {
     "src/store": layer("src/messages src/base", "json lmdb libdeflate xxhash openssl"),
     "src/sdk": layer("src/messages src/base", "json"),
     "src/runtime": layer("src/store src/broker src/sdk src/messages src/base",
-                         "json caf boost openssl prometheus spdlog"),
+                         "json caf boost openssl prometheus spdlog xxhash"),
     "bridges/*": layer("src/runtime src/store src/broker src/messages src/base",
                        "json caf boost openssl prometheus"),
     "bridges/zmq": layer("src/runtime src/store src/broker src/messages src/base",

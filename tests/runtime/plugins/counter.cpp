@@ -154,4 +154,6 @@ const sdk::entity_type<counter>& counter_type() {
 
 } // namespace switchboard::test
 
+#ifndef SWITCHBOARD_COUNTER_V2 // which is made of this
 SWITCHBOARD_PLUGIN("counter", "1.0.0", &switchboard::test::counter_type)
+#endif
