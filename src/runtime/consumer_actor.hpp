@@ -8,6 +8,7 @@
 
 #include "broker/protocol.hpp"
 #include "runtime/bounded_actor.hpp"
+#include "runtime/dead_letters.hpp"
 #include "runtime/node_context.hpp"
 
 namespace switchboard::runtime {
@@ -44,6 +45,8 @@ protected:
   void settle(const delivery& done, broker::verdict what);
   /// It can't be read, and would not become readable by coming back: settles it as a dead letter of its queue.
   void bury(delivery what, const error& why);
+  /// The same for what has failed for good in some other way.
+  void bury(delivery what, const failure& how);
 
   /// Handlers to join with the derived class's own.
   caf::message_handler consumer_handlers();
@@ -68,7 +71,7 @@ private:
   void on_deliver(broker::deliver& what);
   void tell_waiters();
   void drain_if_idle();
-  bool bury_now(const delivery& what, const error& why);
+  bool bury_now(const delivery& what, const failure& how);
 
   node_context& node_;
   std::vector<link> links_; ///< index: consumer key
