@@ -20,7 +20,7 @@ foreach(layer base messages broker store sdk runtime node)
     switchboard_tests(${layer} ${layer} switchboard_${layer})
   endif()
 endforeach()
-foreach(bridge amqp zmq websocket http)
+foreach(bridge amqp zmq websocket http webhook)
   switchboard_tests(bridge_${bridge} bridges/${bridge} switchboard_${bridge})
 endforeach()
 # The actors' tests run several of them together, in virtual time, and load the real plugins.

@@ -23,6 +23,7 @@
 #include "bridges/http/http_gateway.hpp"
 #include "bridges/http/management.hpp"
 #include "bridges/http/operator_pages.hpp"
+#include "bridges/webhook/webhook_bridge.hpp"
 #include "bridges/websocket/websocket_bridge.hpp"
 #include "bridges/zmq/zmq_bridge.hpp"
 #include "node/cli.hpp"
@@ -233,6 +234,25 @@ http::gateway_rules gateway_rules(const config& settings) {
   return how;
 }
 
+webhook::options webhook_options(const config& settings) {
+  webhook::options how;
+  how.sources = settings.webhook.sources;
+  how.deliveries_max = settings.webhook.deliveries_max;
+  how.timeout = settings.webhook.timeout;
+  how.retry.first = settings.webhook.retry_min;
+  how.retry.most = std::max(settings.webhook.retry_min, settings.webhook.retry_max);
+  how.retry.attempts = settings.webhook.retry_limit;
+  how.backlog_max = settings.webhook.backlog_max;
+  how.private_addresses = settings.webhook.private_addresses;
+  how.ca_file = settings.webhook.ca_file;
+  return how;
+}
+
+bool has_plugin(const config& settings, std::string_view name) {
+  const auto& all = settings.node.plugins;
+  return std::find(all.begin(), all.end(), name) != all.end();
+}
+
 /// All bridges, in the order in which they start.
 struct bridges {
   bridges(runtime::core& core, const config& settings, std::shared_ptr<const runtime::jwt_verifier> tokens)
@@ -245,7 +265,10 @@ struct bridges {
                                                    loopback_user(settings)))),
         amqp(core.node(), amqp_options(settings)), zmq(core.node(), zmq_options(settings)),
         public_http(core.node(), public_options(settings), gateway, websocket.handler()),
-        admin(core.node(), admin_options(settings), pages) {}
+        admin(core.node(), admin_options(settings), pages) {
+    if (has_plugin(settings, "webhook")) // which knows what is to be delivered
+      webhooks.emplace(core.node(), core.rpc(), webhook_options(settings));
+  }
 
   static zmq_stream::options zmq_options(const config& settings) {
     zmq_stream::options how;
@@ -255,7 +278,13 @@ struct bridges {
     return how;
   }
 
-  std::vector<runtime::bridge*> all() { return {&websocket, &zmq, &amqp, &public_http, &admin}; }
+  /// Webhooks before whatever lets events in.
+  std::vector<runtime::bridge*> all() {
+    std::vector<runtime::bridge*> each{&websocket, &zmq, &amqp, &public_http, &admin};
+    if (webhooks)
+      each.insert(each.begin(), &*webhooks);
+    return each;
+  }
 
   websocket::websocket_bridge websocket;
   std::shared_ptr<http::gateway> gateway;
@@ -264,6 +293,7 @@ struct bridges {
   zmq_stream::zmq_bridge zmq;
   http::http_bridge public_http;
   http::http_bridge admin;
+  std::optional<webhook::webhook_bridge> webhooks;
 };
 
 void greet(const bridges& at, const config& settings, std::chrono::duration<double> took) {

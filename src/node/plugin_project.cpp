@@ -32,7 +32,7 @@ constexpr std::array<std::string_view, 12> taken{"all",   "clean",   "depend",  
 bool is_letter(char c) noexcept { return c >= 'a' && c <= 'z'; }
 bool is_name_character(char c) noexcept { return is_letter(c) || (c >= '0' && c <= '9') || c == '_'; }
 
-std::string quoted(std::string_view text) { return std::string{"'"}.append(text).append("'"); }
+std::string in_quotes(std::string_view text) { return std::string{"'"}.append(text).append("'"); }
 
 std::string replaced(std::string_view text, std::string_view what, std::string_view by) {
   std::string made;
@@ -52,10 +52,10 @@ expected<void> check_plugin_name(std::string_view name) {
   const bool proper = !name.empty() && name.size() <= name_bytes_max && is_letter(name.front()) &&
                       std::all_of(name.begin(), name.end(), is_name_character);
   if (!proper)
-    return {errc::bad_format, quoted(name).append(" is no name for a plugin: a lower-case letter, then up to 31 "
+    return {errc::bad_format, in_quotes(name).append(" is no name for a plugin: a lower-case letter, then up to 31 "
                                                   "lower-case letters, digits and underscores")};
   if (std::find(taken.begin(), taken.end(), name) != taken.end())
-    return {errc::bad_format, quoted(name).append(" is a word of CMake's; choose another name")};
+    return {errc::bad_format, in_quotes(name).append(" is a word of CMake's; choose another name")};
   return {};
 }
 
@@ -66,7 +66,7 @@ expected<std::vector<project_file>> make_plugin_project(std::string_view name, s
   const auto* const known =
       std::find_if(kinds.begin(), kinds.end(), [&](const auto& one) { return one.first == kind; });
   if (known == kinds.end())
-    return {errc::bad_format, quoted(kind).append(" is no kind of plugin: entity, worker or subscriber")};
+    return {errc::bad_format, in_quotes(kind).append(" is no kind of plugin: entity, worker or subscriber")};
   std::vector<project_file> files;
   for (const auto& one : plugin_template_files())
     if (one.kind == kind)

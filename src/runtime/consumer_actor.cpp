@@ -7,7 +7,6 @@
 #include "broker/errors.hpp"
 #include "broker/publisher.hpp"
 #include "broker/retry.hpp"
-#include "runtime/dead_letters.hpp"
 #include "runtime/log.hpp"
 
 namespace switchboard::runtime {
@@ -274,26 +273,29 @@ void consumer_actor::settle(const delivery& done, broker::verdict what) {
 }
 
 void consumer_actor::bury(delivery what, const error& why) {
-  if (bury_now(what, why))
+  bury(std::move(what), failure{why.what, why.what, 1, {}});
+}
+
+void consumer_actor::bury(delivery what, const failure& how) {
+  if (bury_now(what, how))
     return;
   broker::declare_queue grave;
-  grave.spec.name = broker::dead_letter_queue(what.queue->name);
+  grave.spec.name = how.queue.empty() ? broker::dead_letter_queue(what.queue->name) : how.queue;
   grave.spec.durable = true;
   request(node_.broker->topology(), topology_timeout, std::move(grave))
       .then(
-          [this, what, why](const broker::queue_ok&) {
-            if (!bury_now(what, why))
+          [this, what, how](const broker::queue_ok&) {
+            if (!bury_now(what, how))
               settle(what, broker::verdict::requeue);
           },
           [this, what](const caf::error&) { settle(what, broker::verdict::requeue); });
 }
 
 /// False if there is no queue for dead letters.
-bool consumer_actor::bury_now(const delivery& what, const error& why) {
+bool consumer_actor::bury_now(const delivery& what, const failure& how) {
   auto changes = node_.broker->log().begin();
   broker::publisher out{node_.broker};
   out.begin();
-  const failure how{why.what, why.what, 1, {}};
   const auto letter = make_dead_letter(*what.item.message, what.queue->name, how, node_.clock.now());
   if (out.publish(letter, *changes) != broker::routed::queued)
     return false;
@@ -302,7 +304,7 @@ bool consumer_actor::bury_now(const delivery& what, const error& why) {
   node_.broker->log().commit(std::move(changes), [letters = std::make_shared<broker::publisher::handoff>(out.take())] {
     letters->send(); // not before: it could come twice after a crash
   });
-  log::failure("dead_letter", {{"queue", what.queue->name}, {"reason", why.what}});
+  log::failure("dead_letter", {{"queue", what.queue->name}, {"attempts", how.attempts}, {"reason", how.last_error}});
   settle(what, broker::verdict::settled);
   return true;
 }

@@ -8,6 +8,7 @@
 
 #include "broker/protocol.hpp"
 #include "runtime/bounded_actor.hpp"
+#include "runtime/dead_letters.hpp"
 #include "runtime/node_context.hpp"
 
 namespace switchboard::runtime {
@@ -49,6 +50,8 @@ protected:
   void settle(const delivery& done, broker::verdict what);
   /// It can't be read, and would not become readable by coming back: settles it as a dead letter of its queue.
   void bury(delivery what, const error& why);
+  /// The same for what has failed for good in some other way.
+  void bury(delivery what, const failure& how);
 
   /// Other queues, or queues bound to other exchanges. Those that are not among `queues` go on being consumed, since
   /// what is in them must be done, but bound to nothing. The promise gets its answer when all of it is so.
@@ -80,7 +83,7 @@ private:
   void on_deliver(broker::deliver& what);
   void tell_waiters();
   void drain_if_idle();
-  bool bury_now(const delivery& what, const error& why);
+  bool bury_now(const delivery& what, const failure& how);
 
   node_context& node_;
   std::vector<link> links_; ///< index: consumer key

@@ -11,17 +11,6 @@ namespace {
 
 constexpr std::size_t error_bytes_max = 1000; // of a header
 
-/// A timer or a message of another entity came from no queue: as a message that can be read again.
-message_ptr work_message(const addressed_work& what) {
-  const auto& told = what.work->what;
-  basic_properties properties;
-  properties.content_type = "application/json";
-  properties.delivery_mode = 2;
-  properties.message_id = told.message_id;
-  properties.type = told.kind == SB_TIMER ? "timer" : "message";
-  return make_message("", work_queue(what.type), encode_properties(properties), encode_outbox(what), true);
-}
-
 /// From the envelope's headers: the id within W3C's traceparent, or a trace_id as the seed's page shows one.
 std::string trace_of(const std::string& headers) {
   const auto read = json::parse(headers, nullptr, /*allow_exceptions*/ false);
@@ -45,7 +34,8 @@ std::string home_queue(std::string_view type, const entity_work& what) {
 
 message_ptr make_dead_letter(const message& what, std::string_view queue, const failure& how, time_point now) {
   const auto letter = broker::make_dead_letter(what, broker::death::rejected, queue, "",
-                                               broker::dead_letter_queue(queue), now, how.attempts, /*keep*/ true);
+                                               how.queue.empty() ? broker::dead_letter_queue(queue) : how.queue, now,
+                                               how.attempts, /*keep*/ true);
   auto properties = decode_properties(letter->properties()); // which were written a moment ago
   auto& headers = *properties->headers;
   headers.set("x-first-error", std::string_view{how.first_error}.substr(0, error_bytes_max));
@@ -59,9 +49,19 @@ message_ptr make_dead_letter(const message& what, std::string_view queue, const 
 message_ptr make_dead_letter(const addressed_work& what, const error& last, time_point now) {
   const auto& work = *what.work;
   return make_dead_letter(
-      work.source ? *work.source : *work_message(what), home_queue(what.type, work),
+      work.source ? *work.source : *make_work_message(what), home_queue(what.type, work),
       {work.first_error.empty() ? last.what : work.first_error, last.what, work.attempt, trace_of(work.what.headers)},
       now);
+}
+
+message_ptr make_work_message(const addressed_work& what) {
+  const auto& told = what.work->what;
+  basic_properties properties;
+  properties.content_type = "application/json";
+  properties.delivery_mode = 2;
+  properties.message_id = told.message_id;
+  properties.type = told.kind == SB_TIMER ? "timer" : "message";
+  return make_message("", work_queue(what.type), encode_properties(properties), encode_outbox(what), true);
 }
 
 expected<addressed_work> read_work(const message& what) {

@@ -28,12 +28,15 @@ struct failure {
   std::string last_error;
   std::uint64_t attempts = 1;
   std::string trace_id; ///< empty: not known
+  std::string queue{};  ///< the dead letter goes to; empty: `<queue>.dead`
 };
-/// For the queue `<queue>.dead`, with x-death, x-retry-attempts, x-first-error, x-last-error and x-trace-id.
+/// For the queue of dead letters, with x-death, x-retry-attempts, x-first-error, x-last-error and x-trace-id.
 message_ptr make_dead_letter(const message& what, std::string_view queue, const failure& how, time_point now);
 /// The same of an entity's work: the message as it came, or made for it.
 message_ptr make_dead_letter(const addressed_work& what, const error& last, time_point now);
 
+/// A timer or a message for an entity as one for its work_queue(): how what is no entity tells one something durably.
+message_ptr make_work_message(const addressed_work& what);
 /// What stands in work_queue(): errc::bad_format if it is nothing of ours.
 expected<addressed_work> read_work(const message& what);
 

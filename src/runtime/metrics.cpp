@@ -49,6 +49,7 @@ metrics::metrics()
       pushed(counters(*registry_, "switchboard_pushed_total", "Events pushed to subscribers.")),
       dropped(counters(*registry_, "switchboard_dropped_total", "Messages dropped, by reason.")),
       http_requests(counters(*registry_, "switchboard_http_requests_total", "HTTP requests answered.")),
+      webhook_attempts(counters(*registry_, "switchboard_webhook_attempts_total", "Attempts to deliver a webhook.")),
       log_lines_lost(counters(*registry_, "switchboard_log_lines_lost_total",
                               "Log lines overwritten because the log thread could not keep up.")
                          .Add({})) {}

@@ -37,6 +37,7 @@ public:
   prometheus::Family<prometheus::Counter>& pushed;            ///< switchboard_pushed_total{bridge}
   prometheus::Family<prometheus::Counter>& dropped;           ///< switchboard_dropped_total{bridge,reason}
   prometheus::Family<prometheus::Counter>& http_requests;     ///< switchboard_http_requests_total{listener,status}
+  prometheus::Family<prometheus::Counter>& webhook_attempts;  ///< switchboard_webhook_attempts_total{result}
   prometheus::Counter& log_lines_lost;                        ///< switchboard_log_lines_lost_total
 
   /// `refresh` sets gauges right before the page is made (mailboxes, store, memory). It must not call page().

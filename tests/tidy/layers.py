@@ -35,7 +35,7 @@ LIBRARIES = {
 }
 # C++ headers have neither a dot nor a slash; of C and POSIX these. ext/pb_ds is part of libstdc++: trees that know the n-th.
 SYSTEM = re.compile(r"[a-z0-9_]+$|ext/pb_ds/[a-z_]+\.hpp$|(sys|netinet|arpa|net|linux)/[a-z0-9_]+\.h$|"
-                    r"(aio|dirent|dlfcn|elf|endian|errno|fcntl|grp|limits|link|malloc|netdb|poll|pthread|pwd|sched|signal|spawn|stddef|"
+                    r"(aio|dirent|dlfcn|elf|endian|errno|fcntl|grp|limits|link|malloc|netdb|poll|pthread|pwd|resolv|sched|signal|spawn|stddef|"
                     r"stdint|stdio|stdlib|string|time|unistd)\.h$")
 
 NOTHING, EVERYTHING = frozenset(), None

@@ -1,0 +1,148 @@
+// Flows run against real calls, queues, agents and conferences, in virtual time.
+#include "actors/flow/activeflow.hpp"
+#include "actors/flow/flow.hpp"
+#include "tests/actors/scenario.hpp"
+
+namespace switchboard::telephony {
+namespace {
+
+constexpr const char* presses_one = "+15557770611";
+constexpr const char* hangs_up_after_3_s = "+15559870103";
+
+class flow_scenario : public scenario {
+protected:
+  flow_scenario() {
+    world_.add(sdk::abi_of<&flow_type>());
+    world_.add(sdk::abi_of<&activeflow_type>());
+  }
+
+  void run(const std::string& call_id, std::initializer_list<json> actions) {
+    post("/v1/activeflows", {{"id", "run"}, {"call_id", call_id}, {"actions", json(std::vector<json>(actions))}});
+    world_.settle();
+  }
+  json shown() { return world_.view("activeflow", "run"); }
+  std::string doing() {
+    const auto now = shown();
+    return now["status"] == "ended"  ? "ended " + now["reason"].get<std::string>()
+           : now["action"].is_null() ? now["status"].get<std::string>()
+                                     : now["action"].get<std::string>();
+  }
+};
+
+const json pick_up{{"type", "answer"}};
+const json hang_up_now{{"type", "hangup"}, {"option", {{"reason", "goodbye"}}}};
+json play_file(const char* file) { return {{"type", "play"}, {"option", {{"media_urls", {file}}}}}; }
+json connect_to(const char* number) { return {{"type", "connect"}, {"option", {{"destination", number}}}}; }
+
+TEST_F(flow_scenario, a_caller_is_greeted_chooses_by_key_is_served_and_says_goodbye) {
+  post("/v1/agents", {{"id", "ann"}, {"addresses", json::array({stays})}});
+  post("/v1/agents/ann/login");
+  post("/v1/queues", {{"id", "sales"}});
+  post("/v1/queues/sales/agents", {{"agent_id", "ann"}});
+  world_.settle();
+  const auto caller = arrive(presses_one);
+  run(caller, {pick_up,
+               play_file("welcome.wav"),
+               {{"type", "digits_collect"}, {"option", {{"branches", {{"1", "sales"}}}}}, {"limit_ms", 5000}},
+               hang_up_now,
+               {{"id", "sales"}, {"type", "queue_join"}, {"option", {{"queue_id", "sales"}}}},
+               hang_up_now});
+  world_.advance(8s);
+  EXPECT_EQ(doing(), "queue_join");
+  EXPECT_EQ(shown()["digits"], "1");
+  EXPECT_EQ(status("agent", "ann"), "busy");
+  post("/v1/calls/" + caller + "/hangup");
+  world_.advance(3s);
+  EXPECT_EQ(doing(), "ended call_ended");
+  EXPECT_EQ(status("call", caller), "hangup");
+}
+
+TEST_F(flow_scenario, a_caller_goes_on_when_the_one_he_was_connected_to_has_hung_up) {
+  const auto caller = arrive();
+  run(caller, {pick_up, connect_to(hangs_up_after_3_s), play_file("bye.wav"), hang_up_now});
+  world_.advance(2s);
+  EXPECT_EQ(doing(), "connect");
+  world_.advance(2800ms);
+  EXPECT_EQ(doing(), "play");
+  world_.advance(3s);
+  EXPECT_EQ(doing(), "ended finished");
+  EXPECT_EQ(status("call", caller), "hangup");
+  EXPECT_EQ(call(caller)["hangup_reason"], "goodbye");
+}
+
+TEST_F(flow_scenario, a_busy_number_leads_elsewhere) {
+  const auto caller = arrive();
+  auto first = connect_to(busy);
+  first["on_failure"] = "sorry";
+  auto sorry = play_file("sorry.wav");
+  sorry["id"] = "sorry";
+  run(caller, {pick_up, first, hang_up_now, sorry, hang_up_now});
+  world_.advance(800ms);
+  EXPECT_EQ(doing(), "play");
+  world_.advance(3s);
+  EXPECT_EQ(doing(), "ended finished");
+}
+
+TEST_F(flow_scenario, a_file_that_is_not_there_is_a_failure) {
+  const auto caller = arrive();
+  auto first = play_file("missing");
+  first["on_failure"] = "other";
+  run(caller,
+      {pick_up, first, hang_up_now, {{"id", "other"}, {"type", "sleep"}, {"option", {{"duration_ms", 60000}}}}});
+  world_.advance(1s);
+  EXPECT_EQ(doing(), "sleep");
+}
+
+TEST_F(flow_scenario, a_call_that_ends_ends_its_run_whatever_plays) {
+  const auto caller = arrive();
+  run(caller, {pick_up, {{"type", "play"}, {"option", {{"media_urls", {"music.wav"}}, {"loops", 100}}}}});
+  world_.advance(5s);
+  EXPECT_EQ(doing(), "play");
+  post("/v1/calls/" + caller + "/hangup");
+  world_.advance(2s);
+  EXPECT_EQ(doing(), "ended call_ended");
+}
+
+TEST_F(flow_scenario, a_call_joins_a_conference_and_a_run_hears_of_a_refusal) {
+  post("/v1/conferences", {{"id", "meeting"}});
+  const json join{{"type", "conference_join"}, {"option", {{"conference_id", "meeting"}}}};
+  const auto caller = arrive();
+  run(caller, {pick_up, join});
+  world_.advance(1s);
+  EXPECT_EQ(doing(), "conference_join");
+  EXPECT_NE(world_.last_event("conference.participant_joined"), nullptr);
+  auto wrong = join;
+  wrong["option"]["conference_id"] = "none";
+  const auto other = arrive();
+  post("/v1/activeflows",
+       {{"id", "second"}, {"call_id", other}, {"actions", json(std::vector<json>{pick_up, wrong, hang_up_now})}});
+  world_.advance(3s);
+  EXPECT_EQ(world_.view("activeflow", "second")["reason"], "finished");
+}
+
+TEST_F(flow_scenario, a_run_on_no_call_or_anothers_call_is_refused) {
+  run("nobody", {pick_up});
+  world_.advance(1s);
+  EXPECT_EQ(doing(), "ended call_refused");
+  const auto theirs =
+      world_
+          .request("POST", "/v1/calls",
+                   {{"source", "+15557770000"}, {"destination", "+15551234567"}, {"direction", "incoming"}},
+                   "customer-2")
+          .body.value("id", "");
+  post("/v1/activeflows", {{"id", "thief"}, {"call_id", theirs}, {"actions", json(std::vector<json>{pick_up})}});
+  world_.advance(1s);
+  EXPECT_EQ(world_.view("activeflow", "thief")["reason"], "call_refused");
+}
+
+TEST_F(flow_scenario, a_stopped_run_leaves_its_call_alone) {
+  const auto caller = arrive();
+  run(caller, {pick_up, {{"type", "play"}, {"option", {{"media_urls", {"music.wav"}}, {"loops", 100}}}}});
+  world_.advance(2s);
+  ask("DELETE", "/v1/activeflows/run");
+  world_.advance(2s);
+  EXPECT_EQ(status("call", caller), "progressing");
+}
+
+} // namespace
+} // namespace switchboard::telephony
