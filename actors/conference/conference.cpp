@@ -19,6 +19,7 @@ constexpr milliseconds keep_default = std::chrono::hours{24};
 constexpr milliseconds check_default = std::chrono::seconds{30};
 constexpr milliseconds empty_default = std::chrono::hours{24}; // how long it waits for its first participant
 constexpr std::size_t participants_max = 100;
+constexpr std::size_t followers_max = 10;
 
 json view(const conference& c) {
   json calls = json::array();
@@ -92,6 +93,8 @@ void finish(conference& c, const context& ctx, result& out) {
   c.participants.clear();
   out.cancel("timeout").cancel("stop_timeout").cancel("check").event("conference.ended", view(c));
   tell_owner(c, "conference_ended", {}, out);
+  for (const auto& one : std::exchange(c.followers, {}))
+    out.send(one, "conference_ended", {{"conference_id", c.id}});
   const auto keep = ctx.setting("keep_ms", keep_default);
   if (c.delete_when_over)
     out.event("conference.deleted", view(c)).end();
@@ -605,6 +608,37 @@ result nobody_else(const message& msg, const context&) {
   return out;
 }
 
+result refuse_follower(const message& msg, const context& ctx, std::string_view why) {
+  result out;
+  out.send({msg.from_type, msg.from_id}, "conference_refused", {{"conference_id", ctx.id()}, {"reason", why}});
+  return out;
+}
+
+/// Somebody wants to know when it ends, such as whoever writes down what is said.
+result follow(conference c, const message& msg, const context& ctx) {
+  const sdk::entity_ref who{msg.from_type, msg.from_id};
+  const bool known = std::find(c.followers.begin(), c.followers.end(), who) != c.followers.end();
+  if (body_reader{msg}.text("customer_id") != c.customer_id)
+    return refuse_follower(msg, ctx, "not_found");
+  if (c.status != conference_status::progressing)
+    return refuse_follower(msg, ctx, "conference_is_over");
+  if (!known && c.followers.size() >= followers_max)
+    return refuse_follower(msg, ctx, "too_many_followers");
+  if (!known)
+    c.followers.push_back(who);
+  result out;
+  out.send(who, "conference_followed", {{"conference_id", c.id}, {"status", sdk::text(c.status)}}).next(std::move(c));
+  return out;
+}
+result nobody_to_follow(const message& msg, const context& ctx) { return refuse_follower(msg, ctx, "not_found"); }
+
+result unfollow(conference c, const message& msg, const context&) {
+  result out;
+  if (std::erase(c.followers, sdk::entity_ref{msg.from_type, msg.from_id}) > 0)
+    out.next(std::move(c));
+  return out;
+}
+
 result stop_for(conference c, const message&, const context& ctx) {
   result out;
   stop(c, ctx, out);
@@ -667,6 +701,8 @@ const sdk::entity_type<conference>& conference_type() {
           told<c>("create", create_again, create_for),
           told<c>("add_call", add_call, no_conference),
           told<c>("who_else", who_else, nobody_else),
+          told<c>("follow", follow, nobody_to_follow),
+          told<c>("unfollow", unfollow),
           told<c>("stop", stop_for),
           timer<c>("check", check),
           timer<c>("recording", recorded_enough),

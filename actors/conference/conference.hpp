@@ -37,8 +37,9 @@ struct conference {
   std::vector<participant> participants;
   bool used = false; ///< somebody has joined
   bool delete_when_over = false;
-  bool locked = false;      ///< nobody may join any more
-  std::string recording_id; ///< of what is being recorded
+  bool locked = false;                    ///< nobody may join any more
+  std::string recording_id;               ///< of what is being recorded
+  std::vector<sdk::entity_ref> followers; ///< who else is told of its end
   std::uint64_t invited = 0;
   std::uint64_t checks = 0;
   time_point created{};

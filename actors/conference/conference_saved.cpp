@@ -46,6 +46,7 @@ void to_json(json& out, const conference& c) {
   put(out, "delete_when_over", c.delete_when_over);
   put(out, "locked", c.locked);
   put(out, "recording_id", c.recording_id);
+  put(out, "followers", c.followers);
   put(out, "invited", c.invited);
   put(out, "checks", c.checks);
 }
@@ -65,6 +66,7 @@ void from_json(const json& in, conference& c) {
   take(in, "delete_when_over", c.delete_when_over);
   take(in, "locked", c.locked);
   take(in, "recording_id", c.recording_id);
+  take(in, "followers", c.followers);
   take(in, "invited", c.invited);
   take(in, "checks", c.checks);
 }

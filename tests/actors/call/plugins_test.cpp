@@ -44,7 +44,9 @@ std::string manifest_of(const std::string& plugin) {
   return "no manifest";
 }
 
-const std::vector<std::string> plugins{"call", "conference", "agent", "queue", "loopback_trunk", "groupcall"};
+const std::vector<std::string> plugins{
+    "call",    "conference",       "agent",   "queue",      "loopback_trunk",       "groupcall",
+    "message", "loopback_gateway", "billing", "transcribe", "loopback_transcriber", "talk"};
 
 TEST(plugins, say_the_same_in_manifest_and_entry) {
   for (const auto& name : plugins) {

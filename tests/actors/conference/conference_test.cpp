@@ -80,6 +80,33 @@ TEST_F(conference_alone, every_status_and_message_has_one_outcome) {
   }
 }
 
+TEST_F(conference_alone, whoever_follows_it_hears_of_its_end_once) {
+  const auto follow = [&](const char* who, const char* customer) {
+    world_.tell({"conference", "k"}, "follow", {{"customer_id", customer}}, {"transcribe", who});
+    world_.settle();
+    return world_.outside().back().name + " " + json::parse(world_.outside().back().body).value("reason", "");
+  };
+  put("progressing", "conference");
+  EXPECT_EQ(follow("t1", tenant), "conference_followed ");
+  EXPECT_EQ(follow("t1", tenant), "conference_followed ");
+  EXPECT_EQ(follow("t2", tenant), "conference_followed ");
+  EXPECT_EQ(follow("spy", "another"), "conference_refused not_found");
+  world_.tell({"conference", "k"}, "unfollow", json::object(), {"transcribe", "t2"});
+  world_.tell({"conference", "k"}, "stop");
+  for (const char* call : {"in", "on_the_way"})
+    world_.tell({"conference", "k"}, "call_ended", {{"call_id", call}}, {"call", call});
+  world_.settle();
+  std::vector<std::string> told;
+  for (const auto& one : world_.outside())
+    if (one.name == "conference_ended" && one.to.type == "transcribe")
+      told.push_back(one.to.id);
+  EXPECT_THAT(told, ElementsAre("t1"));
+  EXPECT_EQ(follow("t3", tenant), "conference_refused conference_is_over");
+  world_.tell({"conference", "nowhere"}, "follow", {{"customer_id", tenant}}, {"transcribe", "t4"});
+  world_.settle();
+  EXPECT_EQ(json::parse(world_.outside().back().body)["reason"], "not_found");
+}
+
 TEST_F(conference_alone, timers_of_another_time_do_nothing) {
   const std::string p = "progressi in:joined on:joining", t = "terminati in:leaving on:leaving", d = "terminate";
   struct {
