@@ -82,6 +82,8 @@ void courier::withdraw(ticket which) {
 }
 
 void courier::take_turns() {
+  if (!names_) // stopped
+    return;
   while (const auto which = turns_.next(now()))
     begin(*which);
   look_again_when_due();
