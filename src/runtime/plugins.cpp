@@ -126,6 +126,9 @@ expected<std::string> plugins::copy(const std::string& path, const plugin_manife
   if (!failed && ::chmod(options_.copies.c_str(), 0700) != 0)
     failed = {errno, std::generic_category()};
   const auto to = fs::path{options_.copies} / (manifest.name + "-" + hash_text(hash_of(bytes)) + ".so");
+  std::error_code absent;
+  if (!failed && fs::file_size(to, absent) == bytes.size() && !absent)
+    return to.string(); // its name says what is in it, and it may be in use
   if (!failed) {
     std::ofstream file{to, std::ios::binary | std::ios::trunc};
     file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
