@@ -53,7 +53,7 @@ expected<void> check_plugin_name(std::string_view name) {
                       std::all_of(name.begin(), name.end(), is_name_character);
   if (!proper)
     return {errc::bad_format, in_quotes(name).append(" is no name for a plugin: a lower-case letter, then up to 31 "
-                                                  "lower-case letters, digits and underscores")};
+                                                     "lower-case letters, digits and underscores")};
   if (std::find(taken.begin(), taken.end(), name) != taken.end())
     return {errc::bad_format, in_quotes(name).append(" is a word of CMake's; choose another name")};
   return {};
