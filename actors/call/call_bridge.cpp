@@ -311,7 +311,9 @@ result peer_ask(call c, const message& msg, const context& ctx) {
   body_reader in{msg};
   const auto token = in.identity("token"), replaces = in.text("replaces");
   const bool repeated = c.parts->peer && c.parts->peer->token == token;
-  const bool may = replaces.empty() ? is_free(c) : is_bridged(c) && c.parts->peer->token == replaces;
+  const bool may = replaces.empty()
+                       ? is_free(c)
+                       : is_bridged(c) && c.parts->peer->token == replaces && !c.parts->other && !c.parts->moving;
   if (in.wrong() || (!repeated && !may))
     return refuse_peer(msg, "call_is_elsewhere");
   result out;

@@ -529,6 +529,7 @@ result call_status(conference c, const message& msg, const context& ctx) {
     out.send({"call", who->call_id}, who->let_go ? "leave_conference" : "hang_up", {{"visit", who->visit}});
     break;
   case mend::invite:
+    who->visit = ++c.invited; // what was said of the last invitation is old
     ask_in(c, *who, out);
     break;
   }

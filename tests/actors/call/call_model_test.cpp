@@ -529,8 +529,9 @@ private:
       body["type"] = m_attended_ ? "attended" : "blind";
       const bool may = m_.talks() && m_.transfer == moving::no && m_.other == want::none &&
                        (!m_.peer.empty() || !m_.conference.empty());
-      ask(ok_if(may), "POST", "/transfer", body);
-      if (may) {
+      const bool same = may && to_call && m_.peer == "third"; // to whom it talks already
+      ask(same ? 400 : ok_if(may), "POST", "/transfer", body);
+      if (may && !same) {
         m_.attended = m_attended_;
         to_call_ = to_call;
         m_.transfer = moving::finding;
@@ -576,7 +577,8 @@ private:
       if (replaces)
         body["replaces"] = old;
       call_.tell({"call", "asker"}, "peer_ask", body);
-      const bool may = m_.talks() && (replaces ? !m_.peer.empty() : m_.free());
+      const bool may = m_.talks() &&
+                       (replaces ? !m_.peer.empty() && m_.other == want::none && m_.transfer == moving::no : m_.free());
       EXPECT_TRUE(call_.sent_to("call", may ? "peer_taken" : "peer_refused"));
       if (may) {
         m_.peer = "asker";

@@ -248,6 +248,8 @@ private:
       model_.is_out(who);
     else if (p.at == conference_model::coming && !alive)
       model_.is_out(who);
+    else if (p.at == conference_model::coming)
+      p.visit = ++model_.visits; // invited anew
   }
 
   void expect(int status, const char* method, const std::string& route) {
