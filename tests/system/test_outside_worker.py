@@ -1,28 +1,28 @@
-"""Workers of a service we don't have: pika consumes bin-manager.message.request, requests come in over HTTP."""
+"""Workers of a service we don't have: pika consumes bin-manager.campaign.request, requests come in over HTTP."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 
 def test_http_requests_reach_an_outside_worker(node, peer):
-    peer("worker.py", node.amqp, "message", "one").json_line("ready", lambda v: v.get("ready"))
-    status, answer = node.request("POST", "/v1/messages", {"text": "hello"})
+    peer("worker.py", node.amqp, "campaign", "one").json_line("ready", lambda v: v.get("ready"))
+    status, answer = node.request("POST", "/v1/campaigns", {"text": "hello"})
     assert status == 200 and answer == {"served_by": "one", "echo": {"text": "hello"}}
 
 
 def test_two_workers_share_the_requests_in_turn(node, peer):
     for name in ("one", "two"):
         peer("worker.py", node.amqp, "message", name).json_line("ready", lambda v: v.get("ready"))
-    served = [node.request("POST", "/v1/messages", {"n": n})[1]["served_by"] for n in range(10)]
+    served = [node.request("POST", "/v1/campaigns", {"n": n})[1]["served_by"] for n in range(10)]
     assert served in (["one", "two"] * 5, ["two", "one"] * 5)
 
 
 def test_a_killed_workers_request_goes_to_the_other(node, peer):
-    holder = peer("worker.py", node.amqp, "message", "holder", "hold")
+    holder = peer("worker.py", node.amqp, "campaign", "holder", "hold")
     holder.json_line("ready", lambda v: v.get("ready"))
     with ThreadPoolExecutor() as pool:
-        asked = pool.submit(node.request, "POST", "/v1/messages", {"n": 1}, {"X-Request-Timeout": "15000"})
+        asked = pool.submit(node.request, "POST", "/v1/campaigns", {"n": 1}, {"X-Request-Timeout": "15000"})
         holder.json_line("it works on it", lambda v: "got" in v)
-        other = peer("worker.py", node.amqp, "message", "other")
+        other = peer("worker.py", node.amqp, "campaign", "other")
         other.json_line("ready", lambda v: v.get("ready"))
         holder.process.kill()
         took = other.json_line("redelivered", lambda v: "got" in v)

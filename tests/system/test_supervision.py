@@ -40,9 +40,9 @@ def retry_after(node, path, body, timeout_ms):
 
 
 def test_a_worker_that_stops_answering_is_asked_by_one_probe_at_a_time(node, peer):
-    worker = peer("worker.py", node.amqp, "message", "one")
+    worker = peer("worker.py", node.amqp, "campaign", "one")
     worker.json_line("ready", lambda v: v.get("ready"))
-    ask = lambda: retry_after(node, "/v1/messages", {"n": 1}, 1000)
+    ask = lambda: retry_after(node, "/v1/campaigns", {"n": 1}, 1000)
     assert ask()[0] == 200
     os.kill(worker.process.pid, signal.SIGSTOP)
     try:
@@ -50,15 +50,15 @@ def test_a_worker_that_stops_answering_is_asked_by_one_probe_at_a_time(node, pee
             assert [r[0] for r in pool.map(lambda _: ask(), range(5))] == [504] * 5
         status, after, took = ask()
         assert status == 503 and 1 <= int(after) <= 30 and took < 0.5, (status, after, took)
-        assert metric(node, 'switchboard_circuit_open{service="message"}') == 1
-        node.lines.line("the log says so", lambda line: "circuit_open" in line and "message" in line)
+        assert metric(node, 'switchboard_circuit_open{service="campaign"}') == 1
+        node.lines.line("the log says so", lambda line: "circuit_open" in line and "campaign" in line)
         # An answer that says "error" is an answer, and other services are asked as ever.
         assert node.request("GET", "/v1/calls/none")[0] == 404
     finally:
         os.kill(worker.process.pid, signal.SIGCONT)
     until("a probe, or a late answer, closes it", lambda: ask()[0] == 200)
-    assert metric(node, 'switchboard_circuit_open{service="message"}') == 0
-    node.lines.line("the log says so", lambda line: "circuit_closed" in line and "message" in line)
+    assert metric(node, 'switchboard_circuit_open{service="campaign"}') == 0
+    node.lines.line("the log says so", lambda line: "circuit_closed" in line and "campaign" in line)
 
 
 # -- decisions that misbehave -----------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Hot upgrade and time travel on a node: another version of the call takes over while 500 calls are live and asked for
 things, and gives them back; no call is dropped, no request fails, each call's events are in order. The second version is
-tests/runtime/plugins/call_v2.cpp: the same decisions, its state in another form."""
+tests/runtime/plugins/call_next.cpp: the same decisions, its state in another form."""
 
 import collections
 import json
@@ -86,7 +86,7 @@ def live(node, version):
 
 @pytest.fixture
 def upgradable(new_node):
-    if not (VERSIONS / "call_v2.so").exists():
+    if not (VERSIONS / "call_next.so").exists():
         pytest.skip("the test plugins are not built")
     return new_node(f"node.plugin_folders={VERSIONS}", "plugin.loopback_trunk.ring_ms=200").start()
 
@@ -106,13 +106,13 @@ def test_calls_go_over_to_another_version_and_back_and_none_is_dropped(upgradabl
     def switch():
         try:
             for _ in range(2):
-                said = node.cli("plugin", "load", str(VERSIONS / "call_v2.so"), "--json")
-                assert json.loads(said.stdout)["before"] == "1.0.0", said.stdout
+                said = node.cli("plugin", "load", str(VERSIONS / "call_next.so"), "--json")
+                assert json.loads(said.stdout)["before"] == "2.0.0", said.stdout
                 until("all calls are with the second version",
-                      lambda: live(node, "2.0.0") >= CALLS and live(node, "1.0.0") == 0, 60)
+                      lambda: live(node, "3.0.0") >= CALLS and live(node, "2.0.0") == 0, 60)
                 node.cli("plugin", "rollback", "call")
                 until("all calls are with the first version",
-                      lambda: live(node, "1.0.0") >= CALLS and live(node, "2.0.0") == 0, 60)
+                      lambda: live(node, "2.0.0") >= CALLS and live(node, "3.0.0") == 0, 60)
         except BaseException as problem:
             problems.append(problem)
         switching.set()
@@ -145,8 +145,8 @@ def test_calls_go_over_to_another_version_and_back_and_none_is_dropped(upgradabl
         held = [data["held"] for kind, data in events.of[call] if kind == "call.updated"]
         assert held == [turn % 2 == 0 for turn in range(rounds)], (call, held)
     rows = plugin_rows(node)
-    assert rows["1.0.0"]["types"][0]["failed"] == rows["2.0.0"]["types"][0]["failed"] == 0, rows
-    assert rows["2.0.0"]["types"][0]["decided"] > CALLS, "the second version has decided"
+    assert rows["2.0.0"]["types"][0]["failed"] == rows["3.0.0"]["types"][0]["failed"] == 0, rows
+    assert rows["3.0.0"]["types"][0]["decided"] > CALLS, "the second version has decided"
     assert node.request("GET", "/api/plugins", port=node.admin)[1]["not_moved_count"] == 0
     # Every decision of every version, once more.
     for call in calls[:20]:
@@ -156,11 +156,11 @@ def test_calls_go_over_to_another_version_and_back_and_none_is_dropped(upgradabl
 
 def test_what_may_not_be_loaded_is_refused_with_the_reason(upgradable, tmp_path):
     node = upgradable
-    shutil.copy(VERSIONS / "call_v2.so", tmp_path / "call_v2.so")
-    said = node.cli("plugin", "load", str(tmp_path / "call_v2.so"), check=False)
+    shutil.copy(VERSIONS / "call_next.so", tmp_path / "call_next.so")
+    said = node.cli("plugin", "load", str(tmp_path / "call_next.so"), check=False)
     assert said.returncode == 1 and "node.plugin_folders" in said.stderr, said
     said = node.cli("plugin", "rollback", "call", check=False)
-    assert said.returncode == 1 and "served before 1.0.0" in said.stderr, said
+    assert said.returncode == 1 and "served before 2.0.0" in said.stderr, said
     assert node.request("POST", "/api/plugins", {"file": "x"}, port=node.admin)[0] == 400
     assert node.request("PUT", "/api/plugins", {}, port=node.admin)[0] == 405
     # A page elsewhere whose name leads here.

@@ -9,7 +9,7 @@ using telephony::call;
 
 namespace {
 
-json wrapped(json state) { return {{"saved_by", "2.0.0"}, {"call", std::move(state)}}; }
+json wrapped(json state) { return {{"saved_by", "3.0.0"}, {"call", std::move(state)}}; }
 
 json save(const call& state) { return wrapped(telephony::call_type().save(state)); }
 call load(const json& saved) { return telephony::call_type().load(saved.at("call")); }
@@ -26,7 +26,7 @@ json downgrade(json newer, std::uint32_t older) {
 
 } // namespace
 
-const sdk::entity_type<call>& call_type_v2() {
+const sdk::entity_type<call>& call_type_next() {
   static const auto made = [] {
     auto next = telephony::call_type();
     ++next.version;
@@ -41,4 +41,4 @@ const sdk::entity_type<call>& call_type_v2() {
 
 } // namespace switchboard::test
 
-SWITCHBOARD_PLUGIN("call", "2.0.0", &switchboard::test::call_type_v2)
+SWITCHBOARD_PLUGIN("call", "3.0.0", &switchboard::test::call_type_next)
