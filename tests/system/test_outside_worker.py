@@ -11,8 +11,10 @@ def test_http_requests_reach_an_outside_worker(node, peer):
 
 def test_two_workers_share_the_requests_in_turn(node, peer):
     for name in ("one", "two"):
-        peer("worker.py", node.amqp, "message", name).json_line("ready", lambda v: v.get("ready"))
-    served = [node.request("POST", "/v1/campaigns", {"n": n})[1]["served_by"] for n in range(10)]
+        peer("worker.py", node.amqp, "campaign", name).json_line("ready", lambda v: v.get("ready"))
+    answers = [node.request("POST", "/v1/campaigns", {"n": n}) for n in range(10)]
+    assert {status for status, _ in answers} == {200}, answers
+    served = [answer["served_by"] for _, answer in answers]
     assert served in (["one", "two"] * 5, ["two", "one"] * 5)
 
 
