@@ -25,6 +25,7 @@ def arguments(text):
     asked = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--port", type=int, help="AMQP port of a broker that runs; default: a node of its own")
     asked.add_argument("--pid", type=int, help="its process, for the figures of /proc")
+    asked.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="of a node of its own")
     return asked
 
 
@@ -35,7 +36,7 @@ def broker(how, *settings):
         yield how.port, how.pid
         return
     with tempfile.TemporaryDirectory() as folder:
-        node = Node(pathlib.Path(folder) / "data", ["log.level=error", *settings]).start()
+        node = Node(pathlib.Path(folder) / "data", ["log.level=error", *settings, *how.set]).start()
         try:
             yield node.amqp, node.pid
         finally:
