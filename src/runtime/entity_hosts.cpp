@@ -64,6 +64,18 @@ bool entity_hosts::tell(const std::string& type, const std::string& id, const en
   return true;
 }
 
+bool entity_hosts::may_exist(const std::string& type, const std::string& id) const {
+  const address at{type, id};
+  {
+    const auto& home = shard_of(at);
+    const std::lock_guard hold{home.mutex};
+    if (home.entries.contains(at))
+      return true;
+  }
+  const auto stored = store_->find_entity(type, id); // whoever leaves memory has all in the store
+  return !stored || stored->has_value();
+}
+
 void entity_hosts::move_live(const served_type& type) {
   std::size_t sent = 0;
   for (auto& home : shards_) {

@@ -52,6 +52,8 @@ public:
   /// Hands over. False if there is no such type or the hosts are closed; then the work is untouched. Work that finds a
   /// full mailbox is answered by work_done with status 503.
   bool tell(const std::string& type, const std::string& id, const entity_work_ptr& work);
+  /// False: nobody has told it anything that it keeps. So that what is only for those who exist need not start a host.
+  bool may_exist(const std::string& type, const std::string& id) const;
 
   /// Another version of the type serves: those in memory go over to it, some at a time. Blocks meanwhile, at least a
   /// second for 50,000; returns early if the hosts are closed.
@@ -114,6 +116,7 @@ private:
     mutable std::mutex mutex;
     std::unordered_map<address, entry, address_hash> entries;
   };
+  const shard& shard_of(const address& at) const { return shards_[address_hash{}(at) % shards_.size()]; }
   shard& shard_of(const address& at) { return shards_[address_hash{}(at) % shards_.size()]; }
 
   node_context& node_;

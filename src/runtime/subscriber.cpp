@@ -61,7 +61,7 @@ protected:
     if (!fact)
       return bury(std::move(what), fact.error());
     const auto told = told_entity(*fact);
-    if (told.id.empty())
+    if (told.id.empty() || !(told.may_be_new || hosts_.may_exist(type_.name(), told.id)))
       return settle(what, broker::verdict::ack);
     auto work = work_of(*fact);
     work->may_create = told.may_be_new;

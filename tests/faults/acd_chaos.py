@@ -146,93 +146,85 @@ class Judge:
         return status
 
 
-def main():
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--callers", type=int, default=2000)
-    asked.add_argument("--agents", type=int, default=200)
-    asked.add_argument("--queues", type=int, default=5)
-    asked.add_argument("--seconds", type=float, default=60, help="in which the callers come")
-    asked.add_argument("--kills", type=int, default=5)
-    asked.add_argument("--seed", type=int, default=1)
-    how = asked.parse_args()
-    dice = random.Random(how.seed)
+def run(directory, callers, how_many_agents, how_many_queues, seconds, how_many_kills, seed):
+    """(figures, violations, examples of them)"""
+    dice = random.Random(seed)
     judge = Judge()
-    with tempfile.TemporaryDirectory() as folder:
-        node = Node(pathlib.Path(folder) / "data", FAST)
-        node.amqp, node.zmq, node.http, node.admin = lasting_ports(4, dice)
-        node.start()
-        setup = node.pika()
-        channel = setup.channel()
-        channel.queue_declare(LOG, durable=True)
-        for exchange in ("queue.events", "agent.events", "call.events"):
-            channel.queue_bind(LOG, exchange, "#")
-        setup.close()
-        client = Client(node)
-        queues = [str(uuid.UUID(int=dice.getrandbits(128))) for _ in range(how.queues)]
-        agents = [str(uuid.UUID(int=dice.getrandbits(128))) for _ in range(how.agents)]
-        for queue in queues:
-            client.ask("queue", "POST", "/v1/queues", {"id": queue, "name": queue[:4], "wait_timeout": 15000})
-        for agent in agents:
-            client.ask("agent", "POST", "/v1/agents",
-                       {"id": agent, "addresses": [{"type": "tel", "target": dice.choice(PHONES)}]})
-        client.settle()
-        for agent in agents:
-            for queue in dice.sample(queues, dice.choice([1, 1, 2])):
-                client.ask("queue", "POST", f"/v1/queues/{queue}/agents", {"agent_id": agent})
-            client.ask("agent", "POST", f"/v1/agents/{agent}/login")
-        client.settle()
+    node = Node(pathlib.Path(directory) / "data", FAST)
+    node.amqp, node.zmq, node.http, node.admin = lasting_ports(4, dice)
+    node.start()
+    setup = node.pika()
+    channel = setup.channel()
+    channel.queue_declare(LOG, durable=True)
+    for exchange in ("queue.events", "agent.events", "call.events"):
+        channel.queue_bind(LOG, exchange, "#")
+    setup.close()
+    client = Client(node)
+    queues = [str(uuid.UUID(int=dice.getrandbits(128))) for _ in range(how_many_queues)]
+    agents = [str(uuid.UUID(int=dice.getrandbits(128))) for _ in range(how_many_agents)]
+    for queue in queues:
+        client.ask("queue", "POST", "/v1/queues", {"id": queue, "name": queue[:4], "wait_timeout": 15000})
+    for agent in agents:
+        client.ask("agent", "POST", "/v1/agents",
+                   {"id": agent, "addresses": [{"type": "tel", "target": dice.choice(PHONES)}]})
+    client.settle()
+    for agent in agents:
+        for queue in dice.sample(queues, dice.choice([1, 1, 2])):
+            client.ask("queue", "POST", f"/v1/queues/{queue}/agents", {"agent_id": agent})
+        client.ask("agent", "POST", f"/v1/agents/{agent}/login")
+    client.settle()
 
-        calls, put_in = [], []
+    calls, put_in = [], []
 
-        def new_caller():
-            call, queue = str(uuid.UUID(int=dice.getrandbits(128))), dice.choice(queues)
-            patience = dice.choice(["0101", "0102", "0103", "0105", "9999"])
-            calls.append(call)
+    def new_caller():
+        call, queue = str(uuid.UUID(int=dice.getrandbits(128))), dice.choice(queues)
+        patience = dice.choice(["0101", "0102", "0103", "0105", "9999"])
+        calls.append(call)
 
-            def enter(_):
-                put_in.append((queue, call))
-                client.ask("queue", "POST", f"/v1/queues/{queue}/calls", {"call_id": call}, may_fail=(409, 429))
-            client.ask("call", "POST", "/v1/calls", {"id": call, "direction": "incoming", "max_duration_ms": 6000,
-                                                     "source": {"type": "tel", "target": f"+1555777{patience}"},
-                                                     "destination": {"type": "tel", "target": "+15551234567"}}, then=enter)
+        def enter(_):
+            put_in.append((queue, call))
+            client.ask("queue", "POST", f"/v1/queues/{queue}/calls", {"call_id": call}, may_fail=(409, 429))
+        client.ask("call", "POST", "/v1/calls", {"id": call, "direction": "incoming", "max_duration_ms": 6000,
+                                                 "source": {"type": "tel", "target": f"+1555777{patience}"},
+                                                 "destination": {"type": "tel", "target": "+15551234567"}}, then=enter)
 
-        began, came, disturbed = time.monotonic(), 0, 0
-        kill_at = sorted(dice.uniform(0.1, 0.95) * how.seconds for _ in range(how.kills))
-        kills = 0
-        while came < how.callers or kills < how.kills:
-            now = time.monotonic() - began
-            while came < how.callers and came < now / how.seconds * how.callers:
-                new_caller()
-                came += 1
-            while disturbed < now * 10:
-                disturbed += 1
-                kind = dice.randrange(4)
-                if kind == 0 and calls:
-                    client.ask("call", "POST", f"/v1/calls/{dice.choice(calls[-100:])}/hangup", may_fail=(404,))
-                elif kind == 1 and put_in:
-                    queue, call = dice.choice(put_in[-100:])
-                    client.ask("queue", "DELETE", f"/v1/queues/{queue}/calls/{call}", may_fail=(404,))
-                else:
-                    agent = dice.choice(agents)
-                    client.ask("agent", "POST", f"/v1/agents/{agent}/" + ("logout" if kind == 2 else "login"))
-            if kills < how.kills and now > kill_at[kills]:
-                kills += 1
-                node.kill()
-                node.start()
-            client.turn()
-        client.settle()
-        # Whoever is left is served or gives up: calls last 6 s, waits 15 s.
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            shown = {queue: client.get("queue", f"/v1/queues/{queue}") for queue in queues}
-            if all(one["waiting"] == one["active"] == 0 for one in shown.values()):
-                break
-            time.sleep(0.5)
-        time.sleep(3)  # wrap-up, and agents who ring for nobody
+    began, came, disturbed = time.monotonic(), 0, 0
+    kill_at = sorted(dice.uniform(0.1, 0.95) * seconds for _ in range(how_many_kills))
+    kills = 0
+    while came < callers or kills < how_many_kills:
+        now = time.monotonic() - began
+        while came < callers and came < now / seconds * callers:
+            new_caller()
+            came += 1
+        while disturbed < now * 10:
+            disturbed += 1
+            kind = dice.randrange(4)
+            if kind == 0 and calls:
+                client.ask("call", "POST", f"/v1/calls/{dice.choice(calls[-100:])}/hangup", may_fail=(404,))
+            elif kind == 1 and put_in:
+                queue, call = dice.choice(put_in[-100:])
+                client.ask("queue", "DELETE", f"/v1/queues/{queue}/calls/{call}", may_fail=(404,))
+            else:
+                agent = dice.choice(agents)
+                client.ask("agent", "POST", f"/v1/agents/{agent}/" + ("logout" if kind == 2 else "login"))
+        if kills < how_many_kills and now > kill_at[kills]:
+            kills += 1
+            node.kill()
+            node.start()
+        client.turn()
+    client.settle()
+    # Whoever is left is served or gives up: calls last 6 s, waits 15 s.
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
         shown = {queue: client.get("queue", f"/v1/queues/{queue}") for queue in queues}
-        resting = {agent: client.get("agent", f"/v1/agents/{agent}") for agent in agents}
-        events, repeats = read_log(node)
-        node.stop()
+        if all(one["waiting"] == one["active"] == 0 for one in shown.values()):
+            break
+        time.sleep(0.5)
+    time.sleep(3)  # wrap-up, and agents who ring for nobody
+    shown = {queue: client.get("queue", f"/v1/queues/{queue}") for queue in queues}
+    resting = {agent: client.get("agent", f"/v1/agents/{agent}") for agent in agents}
+    events, repeats = read_log(node)
+    node.stop()
 
     of_queue, joined = judge.recount(events)
     judge.agents(events)
@@ -252,13 +244,27 @@ def main():
     offers = sum(event["event_type"] == "queue.offered" for event in events)
     failed = collections.Counter(event["data"].get("reason") for event in events if event["event_type"] == "queue.offer_failed")
     waited = [event["data"]["waited_ms"] for event in events if event["event_type"] == "queue.connected"]
-    print(json.dumps({"test": "acd_chaos", "seed": how.seed, "callers": came, "put_in": joined, "agents": how.agents,
-                      "kills": kills, "events": len(events), "repeated_events": repeats, "offers": offers,
-                      "offers_failed": dict(failed), **dict(total), "waited_ms_p50": percentile(waited, 0.5),
-                      "waited_ms_p99": percentile(waited, 0.99), "violations": dict(judge.violations)}))
-    if judge.violations:
-        print(json.dumps(judge.examples, indent=1), file=sys.stderr)
-    return 1 if judge.violations or joined == 0 or total["serviced"] == 0 else 0
+    figures = {"seed": seed, "callers": came, "put_in": joined, "agents": how_many_agents, "kills": kills, "events": len(events),
+               "repeated_events": repeats, "offers": offers, "offers_failed": dict(failed), **dict(total),
+               "waited_ms_p50": percentile(waited, 0.5), "waited_ms_p99": percentile(waited, 0.99)}
+    return figures, dict(judge.violations), judge.examples
+
+
+def main():
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--callers", type=int, default=2000)
+    asked.add_argument("--agents", type=int, default=200)
+    asked.add_argument("--queues", type=int, default=5)
+    asked.add_argument("--seconds", type=float, default=60, help="in which the callers come")
+    asked.add_argument("--kills", type=int, default=5)
+    asked.add_argument("--seed", type=int, default=1)
+    how = asked.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        figures, violations, examples = run(folder, how.callers, how.agents, how.queues, how.seconds, how.kills, how.seed)
+    print(json.dumps({"test": "acd_chaos", **figures, "violations": violations}))
+    if violations:
+        print(json.dumps(examples, indent=1), file=sys.stderr)
+    return 1 if violations or not figures["put_in"] or not figures.get("serviced") else 0
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "faults"))
 
 from conftest import BINARY, ROOT, SANITIZED  # noqa: E402
+import acd_chaos  # noqa: E402
 import disk_trace  # noqa: E402
 import effects  # noqa: E402
 import exactly_once  # noqa: E402
@@ -246,3 +247,47 @@ class TestDiskTrace:
         assert self.judge(opened, pages, self.sync(of=data), page, self.ack(1))[1] == []
         assert len(self.judge(opened, pages, self.sync(of=data), self.ack(1), page)[1]) == 1
         assert len(self.judge(opened, pages, page, self.sync(of=data), self.ack(1))[1]) == 1
+
+
+# -- the contact centre -------------------------------------------------------------------------------------------------
+
+
+def test_every_caller_leaves_once_and_no_agent_is_stuck_over_a_kill(tmp_path):
+    figures, violations, examples = acd_chaos.run(tmp_path, 60, 12, 2, 4, 1, 20261122)
+    assert not violations, examples
+    assert figures["put_in"] == 60 and figures["serviced"] > 5 and figures["kills"] == 1, figures
+
+
+class TestAcdJudge:
+    """A caller who is offered to an agent, and served."""
+
+    @staticmethod
+    def event(kind, caller="c", agent="a", **more):
+        return {"event_type": kind, "resource_id": "q", "data": {"queuecall_id": caller, "agent_id": agent, **more}}
+
+    def life(self, caller="c", agent="a"):
+        return [self.event(f"queue.{kind}", caller, agent) for kind in ("caller_joined", "offered", "serviced")]
+
+    def judged(self, events):
+        judge = acd_chaos.Judge()
+        counted, joined = judge.recount(events)
+        return accused(judge.violations), counted["q"], joined
+
+    def test_all_is_well(self):
+        assert self.judged(self.life() + self.life("d")) == ([], {"incoming": 2, "serviced": 2}, 2)
+
+    def test_a_caller_who_never_leaves_or_leaves_twice(self):
+        assert self.judged(self.life()[:2])[0] == ["left not exactly once"]
+        assert self.judged([*self.life(), self.event("queue.abandoned")])[0] == ["left not exactly once"]
+
+    def test_an_agent_who_is_offered_a_second_caller(self):
+        assert self.judged(self.life()[:2] + self.life("d") + self.life()[2:])[0] == ["agent beyond capacity"]
+
+    def test_a_caller_nobody_put_in(self):
+        assert self.judged([self.event("queue.abandoned")])[0] == ["left without having joined"]
+
+    def test_an_agent_who_rings_while_busy(self):
+        judge = acd_chaos.Judge()
+        judge.agents([{"event_type": "agent.status_change", "resource_id": "a", "data": {"previous": before, "status": after}}
+                      for before, after in (("offline", "available"), ("available", "busy"), ("busy", "ringing"))])
+        assert accused(judge.violations) == ["rung while ringing or busy"]
