@@ -26,6 +26,8 @@ def test_a_transfer_and_a_group_call_and_their_records(node, peer):
 
     # A group call: the busy one drops out, one of the two others wins.
     group = ask("POST", "/v1/calls", {"source": "+15551234567", "destinations": [BUSY, ANSWERS, ANSWERS]})["groupcalls"][0]["id"]
+    # It comes to be by the call's message, a moment after the answer.
+    until("it is there", lambda: node.request("GET", f"/v1/groupcalls/{group}", headers={"X-Customer-Id": CUSTOMER})[0] == 200)
     until("somebody won", lambda: ask("GET", f"/v1/groupcalls/{group}")["answer_call_id"])
     until("the others are gone", lambda: ask("GET", f"/v1/groupcalls/{group}")["call_count"] == 1)
     shown = ask("GET", f"/v1/groupcalls/{group}")
