@@ -12,7 +12,7 @@ function(switchboard_tests name folder)
   target_compile_options(${name}_test PRIVATE -O1) # compiled more often than run
   target_link_libraries(${name}_test PRIVATE ${ARGN} GTest::gtest GTest::gmock GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name}_test)
-  set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 900)
 endfunction()
 
 foreach(layer base messages broker store sdk runtime node)
