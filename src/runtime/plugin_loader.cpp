@@ -7,7 +7,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <vector>
 
 #include <dlfcn.h>
@@ -104,13 +103,23 @@ expected<void> check_owners(const std::string& path, const std::string& real) {
   return check_owner(real, false);
 }
 
-expected<plugin_manifest> read_manifest(const std::string& path) {
+expected<std::string> read_checked(const std::string& path) {
   std::error_code failed;
-  if (const auto size = std::filesystem::file_size(path, failed); failed || size > file_bytes_max)
+  const auto size = std::filesystem::file_size(path, failed);
+  if (failed || size > file_bytes_max)
     return {errc::too_large, failed ? failed.message() : "larger than any plugin may be"};
+  std::string bytes(size, '\0');
   std::ifstream file{path, std::ios::binary};
-  const std::string bytes{std::istreambuf_iterator<char>{file}, {}};
-  auto section = find_elf_section(bytes, SWITCHBOARD_MANIFEST_SECTION);
+  if (!file.read(bytes.data(), static_cast<std::streamsize>(size)))
+    return {errc::not_found, "it can't be read"};
+  return bytes;
+}
+
+expected<plugin_manifest> read_manifest(const std::string& path) {
+  const auto bytes = read_checked(path);
+  if (!bytes)
+    return bytes.error();
+  auto section = find_elf_section(*bytes, SWITCHBOARD_MANIFEST_SECTION);
   if (!section)
     return section.error();
   return parse_manifest(*section);
@@ -300,6 +309,13 @@ expected<plugin_manifest> inspect_plugin(const std::string& path) {
   if (!result)
     return {result.error().code, "plugin " + path + ": " + result.error().what};
   return std::move(result->manifest);
+}
+
+expected<std::string> read_plugin(const std::string& path) {
+  auto result = read_checked(path);
+  if (!result)
+    return {result.error().code, "plugin " + path + ": " + result.error().what};
+  return result;
 }
 
 expected<loaded_plugin> load_plugin(const std::string& path) {

@@ -45,6 +45,9 @@ struct loaded_plugin {
 /// All that can be known without running code of the file: its owner, who may write it, its manifest and ABI.
 expected<plugin_manifest> inspect_plugin(const std::string& path);
 
+/// The file's bytes, at most 256 MiB. errc::too_large, errc::not_found.
+expected<std::string> read_plugin(const std::string& path);
+
 /// Every refusal is one line: path and reason. Thread-safe, also while other plugins decide. Runs code of the file as
 /// soon as it has passed what can be seen from outside; plugin_trial.hpp lets another process try that first.
 expected<loaded_plugin> load_plugin(const std::string& path);

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <thread>
 
 #include <caf/actor_system.hpp>
@@ -23,14 +22,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t trial_max = 1000; // saved states of each type, the newest
 constexpr std::uint64_t watched_decisions_min = 20;
 constexpr auto look_interval = std::chrono::milliseconds{100};
-
-expected<std::string> read_plugin(const std::string& path) {
-  std::ifstream file{path, std::ios::binary};
-  std::string bytes{std::istreambuf_iterator<char>{file}, {}};
-  if (!file)
-    return {errc::not_found, "plugin " + path + ": it can't be read"};
-  return bytes;
-}
 
 std::size_t stored_of(store::environment& store, const std::string& type, std::size_t most,
                       const std::function<bool(store::entity_record&&)>& visit) {
@@ -87,7 +78,7 @@ expected<plugins::version*> plugins::open(const std::string& path, const plugin_
       if (known.content == content && known.manifest == *manifest)
         return &known;
   }
-  auto private_file = copy(path, *manifest, *bytes);
+  auto private_file = copy(path, manifest->name + "-" + hash_text(content) + ".so", *bytes);
   if (!private_file)
     return private_file.error();
   // Whoever reads the reason knows the file, not its copy.
@@ -119,13 +110,12 @@ expected<plugins::version*> plugins::open(const std::string& path, const plugin_
 
 /// Under a name of its own: the system would hand out what it loaded before under the same one, and a file that is
 /// written over while its code runs ends the process.
-expected<std::string> plugins::copy(const std::string& path, const plugin_manifest& manifest,
-                                    const std::string& bytes) const {
+expected<std::string> plugins::copy(const std::string& path, const std::string& name, const std::string& bytes) const {
   std::error_code failed;
   fs::create_directories(options_.copies, failed);
   if (!failed && ::chmod(options_.copies.c_str(), 0700) != 0)
     failed = {errno, std::generic_category()};
-  const auto to = fs::path{options_.copies} / (manifest.name + "-" + hash_text(hash_of(bytes)) + ".so");
+  const auto to = fs::path{options_.copies} / name;
   std::error_code absent;
   if (!failed && fs::file_size(to, absent) == bytes.size() && !absent)
     return to.string(); // its name says what is in it, and it may be in use

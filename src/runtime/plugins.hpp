@@ -79,7 +79,7 @@ private:
 
   expected<std::string> resolve(const std::string& file) const;
   expected<version*> open(const std::string& path, const plugin_trial& trial);
-  expected<std::string> copy(const std::string& path, const plugin_manifest& manifest, const std::string& bytes) const;
+  expected<std::string> copy(const std::string& path, const std::string& name, const std::string& bytes) const;
   expected<void> check_types(const version& next, const std::string& replaced) const;
   expected<std::size_t> try_states(const hosted_type& next) const;
   expected<json> serve(version& next, bool back);
