@@ -9,15 +9,11 @@ Printed: one line of JSON: calls a second, how long an answer takes in ms, the n
 import collections
 import json
 import multiprocessing
-import pathlib
-import sys
 import time
 
 from load import arguments, broker, cpu_s
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/faults"))
-
-from rpc_load import RpcLoad, new_call, percentile  # noqa: E402
+from rpc_load import RpcLoad, new_call, percentile
 
 
 def place(port, in_flight, durable, seconds, start, out):

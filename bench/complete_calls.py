@@ -17,11 +17,10 @@ import sys
 import time
 
 from load import arguments, broker, cpu_s
-from calls import percentile  # noqa: F401  (puts tests/faults on the path)
 
-from pamqp import commands  # noqa: E402
-from rpc_load import RpcLoad, new_call  # noqa: E402
-from wire import BODY, METHOD, Wire  # noqa: E402
+from pamqp import commands
+from rpc_load import RpcLoad, new_call
+from wire import BODY, METHOD, Wire
 
 EVENT_TYPE, RESOURCE = re.compile(rb'"event_type":"([^"]*)"'), re.compile(rb'"resource_id":"([^"]*)"')
 QUEUE = "bench.complete_calls"

@@ -9,15 +9,11 @@ Printed: one line of JSON, p50 and p99 of the quiet ones alone and beside the fl
 
 import json
 import multiprocessing
-import pathlib
-import sys
 import time
 
 from load import arguments, broker
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/faults"))
-
-from rpc_load import RpcLoad, envelope, new_call, percentile  # noqa: E402
+from rpc_load import RpcLoad, envelope, new_call, percentile
 
 
 def ask(port, service, bodies, rate, in_flight, seconds, out):

@@ -5,8 +5,8 @@
 
 The calls are placed by AMQP and answered by the loopback trunk; each is two entities, the call and its trunk leg. Printed:
 one line of JSON. `kib_per_entity` is what the process's own memory (RssAnon: not the store's mapped pages) grew by since it was
-ready, by entities that are in memory; `passive_kib_per_entity` the same by all entities once those without work have left memory. `restart_s`: from SIGKILL and from SIGTERM
-to ready; then every 1000th call is asked for and must be progressing."""
+ready, by entities that are in memory; `passive_kib_per_entity` the same by all entities once those without work have
+left memory. `restart_s`: from SIGKILL and from SIGTERM to ready; then every 1000th call is asked for and must be progressing."""
 
 import json
 import pathlib
@@ -16,9 +16,9 @@ import time
 import urllib.request
 
 from load import arguments
-from conftest import Node  # noqa: E402
-from calls import percentile  # noqa: F401  (puts tests/faults on the path)
-from rpc_load import RpcLoad, envelope, new_call  # noqa: E402
+
+from conftest import Node
+from rpc_load import RpcLoad, envelope, new_call
 
 
 def anon_bytes(pid):

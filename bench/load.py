@@ -1,4 +1,5 @@
-"""What the Python programs of bench/ share: a node of their own (or one that runs), its /proc figures, paced messages."""
+"""What the Python programs of bench/ share: a node of their own (or one that runs), its /proc figures, paced messages,
+and the way to the modules of tests/system and tests/faults: so this is imported first."""
 
 import argparse
 import contextlib
@@ -7,7 +8,8 @@ import pathlib
 import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/system"))
+for folder in ("tests/system", "tests/faults"):
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / folder))
 
 from conftest import Node  # noqa: E402
 

@@ -35,7 +35,7 @@ result reject(const work& w, const message& msg, const std::string& offer_id, st
   data["reason"] = why;
   data["settled_epoch"] = settled_epoch(w.a, msg.from_id);
   result out;
-  out.send(sender_of(msg), "offer_rejected", std::move(data));
+  out.send(msg.sender(), "offer_rejected", std::move(data));
   return out;
 }
 
@@ -43,7 +43,7 @@ result reject(const work& w, const message& msg, const std::string& offer_id, st
 
 result gone(const message& msg, const context& ctx) {
   result out;
-  out.send(sender_of(msg), "agent_gone", {{"agent_id", ctx.id()}});
+  out.send(msg.sender(), "agent_gone", {{"agent_id", ctx.id()}});
   return out;
 }
 
@@ -55,7 +55,7 @@ result watch(agent a, const message& msg, const context& ctx) {
   if (body_reader{msg}.text("customer_id") != a.customer_id || (!known && a.queues.size() >= queues_max))
     return gone(msg, ctx);
   result out;
-  out.send(sender_of(msg), "agent_status", news(a, ctx));
+  out.send(msg.sender(), "agent_status", news(a, ctx));
   if (!known) {
     a.queues.push_back({msg.from_id});
     out.next(std::move(a));
@@ -96,12 +96,12 @@ result offer(agent a, const message& msg, const context& ctx) {
   const auto address = address_of(w.a);
   const auto agent_id = w.a.id;
   if (repeated) { // the first answer may have been lost
-    w.out.send(sender_of(msg), "offer_accepted",
+    w.out.send(msg.sender(), "offer_accepted",
                {{"offer_id", offer_id}, {"epoch", epoch}, {"agent_id", agent_id}, {"address", address}});
     return std::move(w.out);
   }
   auto out = std::move(w).finish(); // the news first: the queue never thinks of this agent as free
-  out.send(sender_of(msg), "offer_accepted",
+  out.send(msg.sender(), "offer_accepted",
            {{"offer_id", offer_id}, {"epoch", epoch}, {"agent_id", agent_id}, {"address", address}});
   return out;
 }
@@ -119,7 +119,7 @@ result connected(agent a, const message& msg, const context& ctx) {
   if (offer_id.empty() || over)
     return {};
   if (!mine && !has_room(w.a.capacity, channel, w.a.slots)) {
-    w.out.send(sender_of(msg), "offer_withdrawn",
+    w.out.send(msg.sender(), "offer_withdrawn",
                {{"offer_id", offer_id}, {"epoch", epoch}, {"agent_id", w.a.id}, {"reason", "not_reserved"}});
     return std::move(w.out);
   }

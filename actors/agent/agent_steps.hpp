@@ -17,8 +17,6 @@ json event_data(const agent& a);
 /// What queues are told: status, places free by channel, tags and skills.
 json news(const agent& a, const context& ctx);
 
-inline sdk::entity_ref sender_of(const message& msg) { return {msg.from_type, msg.from_id}; }
-
 /// One handler's work on the agent. finish() is the only place where the status changes: it tells the world and the
 /// queues what is different.
 struct work {

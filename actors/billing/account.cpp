@@ -44,8 +44,7 @@ json view_of_account(const account& a) {
   return shown;
 }
 
-// -- steps that several handlers share
-// ---------------------------------------------------------------------------------
+// -- steps that several handlers share --------------------------------------------------------------------------------
 
 account_level level_by_balance(const account& a) {
   const auto left = a.balance_micro + a.credit_limit_micro;
@@ -62,8 +61,7 @@ void set_level(account& a, account_level next, account_result& out) {
 
 sdk::entity_ref billing_of(const std::string& id) { return {"billing", id}; }
 
-// -- requests
-// ----------------------------------------------------------------------------------------------------------
+// -- requests ---------------------------------------------------------------------------------------------------------
 
 /// Nobody fills his own purse: balances, limits and rates are set by inside callers, who act for no tenant.
 std::optional<account_result> refuse_tenant(const message& msg) {
@@ -193,8 +191,7 @@ account_result check(account a, const message& msg, const context&) {
   return out;
 }
 
-// -- what it hears
-// -------------------------------------------------------------------------------------------------------
+// -- what it hears ----------------------------------------------------------------------------------------------------
 
 /// A call's event: our tenant's, with a usable id.
 bool is_ours(const account& a, const message& msg, const std::string& id) {
@@ -285,14 +282,11 @@ account_result sms_sent(account a, const message& msg, const context&) {
   return out;
 }
 
-// -- what billings ask
-// ---------------------------------------------------------------------------------------------------
-
-sdk::entity_ref sender_of_account_message(const message& msg) { return {msg.from_type, msg.from_id}; }
+// -- what billings ask ------------------------------------------------------------------------------------------------
 
 account_result refuse_money(const message& msg, std::string_view reason) {
   account_result out;
-  out.send(sender_of_account_message(msg), "refused", {{"reason", reason}});
+  out.send(msg.sender(), "refused", {{"reason", reason}});
   return out;
 }
 
@@ -314,7 +308,7 @@ account_result reserve(account a, const message& msg, const context& ctx) {
   a.reserved_micro += given;
   a.updated = ctx.now();
   set_level(a, level_by_balance(a), out);
-  out.send(sender_of_account_message(msg), "granted", {{"amount_micro", given}});
+  out.send(msg.sender(), "granted", {{"amount_micro", given}});
   out.next(std::move(a));
   return out;
 }
@@ -335,7 +329,7 @@ account_result settle(account a, const message& msg, const context& ctx) {
   set_level(a, taken < cost ? account_level::exhausted : std::max(a.level, level_by_balance(a)), out);
   if (taken > 0)
     out.event("account.updated", summary(a));
-  out.send(sender_of_account_message(msg), "settled", {{"amount_micro", taken}});
+  out.send(msg.sender(), "settled", {{"amount_micro", taken}});
   out.next(std::move(a));
   return out;
 }
@@ -343,7 +337,7 @@ account_result settle(account a, const message& msg, const context& ctx) {
 account_result reserve_nowhere(const message& msg, const context&) { return refuse_money(msg, "no_account"); }
 account_result settle_nowhere(const message& msg, const context&) {
   account_result out;
-  out.send(sender_of_account_message(msg), "settled", {{"amount_micro", 0}});
+  out.send(msg.sender(), "settled", {{"amount_micro", 0}});
   return out;
 }
 

@@ -48,8 +48,7 @@ json view_of_billing(const billing& b) {
           {"tm_update", sdk::shown(b.updated)}};
 }
 
-// -- steps that several handlers share
-// ---------------------------------------------------------------------------------
+// -- steps that several handlers share --------------------------------------------------------------------------------
 
 sdk::entity_ref account_of(const billing& b) { return {"account", b.customer_id}; }
 
@@ -114,8 +113,7 @@ void end_call(billing& b, milliseconds length, const context& ctx, billing_resul
     settle_call(b, out);
 }
 
-// -- requests
-// ----------------------------------------------------------------------------------------------------------
+// -- requests ---------------------------------------------------------------------------------------------------------
 
 billing_result show_billing(billing b, const message&, const context&) {
   billing_result out;
@@ -123,8 +121,7 @@ billing_result show_billing(billing b, const message&, const context&) {
   return out;
 }
 
-// -- the account orders and answers
-// --------------------------------------------------------------------------------------
+// -- the account orders and answers -----------------------------------------------------------------------------------
 
 /// What all orders say; nothing if it isn't an account's, or has no rate.
 std::optional<billing> read_order(body_reader& in, const message& msg, const context& ctx) {
@@ -245,8 +242,7 @@ billing_result settled(billing b, const message& msg, const context& ctx) {
   return out;
 }
 
-// -- the call
-// ----------------------------------------------------------------------------------------------------------
+// -- the call ---------------------------------------------------------------------------------------------------------
 
 /// It says itself that it is over, or that there is no such call. Its events tell the length, and are on their way; if
 /// not, this moment is taken.
@@ -262,8 +258,7 @@ billing_result call_is_gone(billing b, const message& msg, const context& ctx) {
   return out;
 }
 
-// -- timers
-// ------------------------------------------------------------------------------------------------------------
+// -- timers -----------------------------------------------------------------------------------------------------------
 
 billing_result renew(billing b, const message&, const context& ctx) {
   billing_result out;

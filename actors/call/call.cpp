@@ -20,8 +20,7 @@ namespace {
 
 constexpr std::size_t destinations_max = 50;
 
-// -- requests
-// ----------------------------------------------------------------------------------------------------------
+// -- requests ---------------------------------------------------------------------------------------------------------
 
 std::vector<sdk::address> read_destinations(body_reader& in) {
   if (const auto* one = in.find("destination"))
@@ -125,21 +124,14 @@ result answer(call c, const message&, const context&) {
   return out;
 }
 
-// -- the trunk reports
-// -------------------------------------------------------------------------------------------------
+// -- the trunk reports ------------------------------------------------------------------------------------------------
 
 /// The trunk speaks of a call that is over or was never here: its leg must not stay up.
-result not_for_us(const message& msg, const context&) {
-  result out;
-  out.send(sender_of(msg), "hang_up");
-  return out;
-}
-
 bool is_simulated(const message& msg) { return body_reader{msg}.flag("simulated", false); }
 
 result far_end_rings(call c, const message& msg, const context& ctx) {
   if (c.status == call_status::hangup)
-    return not_for_us(msg, ctx);
+    return nobody_wants_it(msg, ctx);
   result out;
   if (!enter(c, call_status::ringing, ctx))
     return out; // late: it was answered or is being given up
@@ -153,7 +145,7 @@ result far_end_rings(call c, const message& msg, const context& ctx) {
 
 result far_end_answers(call c, const message& msg, const context& ctx) {
   if (c.status == call_status::hangup)
-    return not_for_us(msg, ctx);
+    return nobody_wants_it(msg, ctx);
   result out;
   if (!enter(c, call_status::progressing, ctx))
     return out; // we are giving up already; the trunk has our hang_up
@@ -187,7 +179,7 @@ result create_for(const message& msg, const context& ctx) {
   c.source = read_source(in);
   const auto* destination = in.find("destination");
   c.destination = sdk::read_address(in, "destination", destination ? *destination : json{});
-  c.owner = sender_of(msg);
+  c.owner = msg.sender();
   c.max_duration =
       in.duration("max_duration_ms", ctx.setting("max_duration_ms", max_duration_default), milliseconds{1});
   const auto dial_timeout =
@@ -212,8 +204,7 @@ result create_for(const message& msg, const context& ctx) {
 /// Placed already: the repeat of the owner's message changes nothing, anybody else's is refused by silence.
 result create_again(call, const message&, const context&) { return {}; }
 
-// -- timers
-// ------------------------------------------------------------------------------------------------------------
+// -- timers -----------------------------------------------------------------------------------------------------------
 
 result stop_dialing(call c, const message&, const context& ctx) {
   result out;
@@ -291,13 +282,13 @@ const sdk::entity_type<call>& call_type() {
           answers<c>("DELETE", "/v1/calls/{id}/chained-call-ids/{chained_id}", k::unchain),
           answers<c>("PUT", "/v1/calls/{id}/confbridge_id", k::enter_conference),
           // the trunk
-          told<c>("ringing", k::far_end_rings, k::not_for_us),
-          told<c>("answered", k::far_end_answers, k::not_for_us),
+          told<c>("ringing", k::far_end_rings, k::nobody_wants_it),
+          told<c>("answered", k::far_end_answers, k::nobody_wants_it),
           told<c>("hung_up", k::leg_is_gone),
           told<c>("digit", k::digit_pressed),
           told<c>("play_finished", k::play_is_over),
           told<c>("recording_finished", k::recording_is_over),
-          told<c>("leg_status", k::leg_status, k::not_for_us),
+          told<c>("leg_status", k::leg_status, k::nobody_wants_it),
           // anybody of the same tenant
           told<c>("create", k::create_again, k::create_for),
           told<c>("follow", k::follow, k::not_found),

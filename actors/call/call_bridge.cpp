@@ -30,8 +30,7 @@ bool is_free(const call& c, const sdk::entity_ref& for_whom) {
   return !parts.peer && !parts.other && !parts.moving && !waits && c.conference_id.empty();
 }
 
-// -- getting hold of another call
-// --------------------------------------------------------------------------------------
+// -- getting hold of another call -------------------------------------------------------------------------------------
 
 void get_hold(call& c, reach what, const new_leg& leg, const context& ctx, result& out) {
   what.token = ctx.make_uuid();
@@ -117,8 +116,7 @@ void let_other_go(call& c, result& out) {
     out.send(call_at(gone.call_id), "peer_gone", {{"token", gone.token}, {"hang_up", false}});
 }
 
-// -- talking to it, losing it
-// ------------------------------------------------------------------------------------------
+// -- talking to it, losing it -----------------------------------------------------------------------------------------
 
 void talk_to(call& c, bond with, result& out) {
   out.send(trunk_of(c), "bridge", {{"call_id", with.call_id}});
@@ -193,8 +191,7 @@ new_leg read_leg(body_reader& in, const context& ctx) {
   return leg;
 }
 
-// -- requests
-// ----------------------------------------------------------------------------------------------------------
+// -- requests ---------------------------------------------------------------------------------------------------------
 
 result bridge(call c, const message& msg, const context& ctx) {
   body_reader in{msg};
@@ -244,12 +241,11 @@ result connect(call c, const message& msg, const context& ctx) {
   return out;
 }
 
-// -- messages
-// ----------------------------------------------------------------------------------------------------------
+// -- messages ---------------------------------------------------------------------------------------------------------
 
 result nobody_to_connect(const message& msg, const context& ctx) {
   result out;
-  out.send(sender_of(msg), "connect_finished",
+  out.send(msg.sender(), "connect_finished",
            {{"call_id", ctx.id()},
             {"connect_id", body_reader{msg}.text("connect_id")},
             {"reason", "failed"},
@@ -269,13 +265,13 @@ result connect_for(call c, const message& msg, const context& ctx) {
                         (c.parts->other && c.parts->other->request_id == connect_id);
   if (repeated)
     return out;
-  const bool can = c.status == call_status::progressing && is_free(c, sender_of(msg));
+  const bool can = c.status == call_status::progressing && is_free(c, msg.sender());
   if (in.wrong() || leg.destination.empty() || !can) {
-    out.send(sender_of(msg), "connect_finished", connect_result(c, connect_id, "failed", false));
+    out.send(msg.sender(), "connect_finished", connect_result(c, connect_id, "failed", false));
     return out;
   }
-  get_hold(c, {.purpose = reach_purpose::connect, .requester = sender_of(msg), .request_id = std::move(connect_id)},
-           leg, ctx, out);
+  get_hold(c, {.purpose = reach_purpose::connect, .requester = msg.sender(), .request_id = std::move(connect_id)}, leg,
+           ctx, out);
   out.next(std::move(c));
   return out;
 }
@@ -284,12 +280,12 @@ namespace {
 
 result refuse_peer(const message& msg, const char* why) {
   result out;
-  out.send(sender_of(msg), "peer_refused", {{"token", body_reader{msg}.text("token")}, {"reason", why}});
+  out.send(msg.sender(), "peer_refused", {{"token", body_reader{msg}.text("token")}, {"reason", why}});
   return out;
 }
 result say_gone(const message& msg, bool hang_up) {
   result out;
-  out.send(sender_of(msg), "peer_gone", {{"token", body_reader{msg}.text("token")}, {"hang_up", hang_up}});
+  out.send(msg.sender(), "peer_gone", {{"token", body_reader{msg}.text("token")}, {"hang_up", hang_up}});
   return out;
 }
 
@@ -325,7 +321,7 @@ result peer_ask(call c, const message& msg, const context& ctx) {
       leave_parking(c, "picked_up", out);
     talk_to(c, {msg.from_id, token, read_party(in)}, out);
   }
-  out.send(sender_of(msg), "peer_taken", {{"token", token}, {"party", far_end_of(c)}});
+  out.send(msg.sender(), "peer_taken", {{"token", token}, {"party", far_end_of(c)}});
   out.next(std::move(c));
   return out;
 }
@@ -387,7 +383,7 @@ result other_answered(call c, const message& msg, const context& ctx) {
   result out;
   const bool awaited = parts.other && parts.other->dialed && parts.other->call_id == msg.from_id;
   if (!awaited || c.status != call_status::progressing) {
-    out.send(sender_of(msg), "hang_up", {{"customer_id", c.customer_id}});
+    out.send(msg.sender(), "hang_up", {{"customer_id", c.customer_id}});
     return out;
   }
   if (parts.other->answered)
@@ -398,7 +394,7 @@ result other_answered(call c, const message& msg, const context& ctx) {
 }
 result nobody_wants_it(const message& msg, const context&) {
   result out;
-  out.send(sender_of(msg), "hang_up");
+  out.send(msg.sender(), "hang_up");
   return out;
 }
 
@@ -415,8 +411,7 @@ result other_ended(call c, const message& msg, const context& ctx) {
   return out;
 }
 
-// -- the timer
-// ---------------------------------------------------------------------------------------------------------
+// -- the timer --------------------------------------------------------------------------------------------------------
 
 /// The other call never said what became of it.
 result reach_timeout(call c, const message& msg, const context& ctx) {

@@ -9,8 +9,7 @@
 
 namespace switchboard::telephony::calls {
 
-// -- queue and conference
-// ----------------------------------------------------------------------------------------------
+// -- queue and conference ---------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -64,7 +63,7 @@ result join_queue(call c, const message& msg, const context& ctx) {
   c.queue_id = msg.from_id;
   if (c.direction == call_direction::incoming && c.status == call_status::ringing)
     out.send(trunk_of(c), "answer");
-  out.send(sender_of(msg), "call_joined", joined(c, msg));
+  out.send(msg.sender(), "call_joined", joined(c, msg));
   out.next(std::move(c));
   return out;
 }
@@ -92,7 +91,7 @@ result join_conference(call c, const message& msg, const context& ctx) {
     c.parts.change().visit = visit;
   c.updated = ctx.now();
   out.send(trunk_of(c), "bridge", {{"conference_id", c.conference_id}});
-  out.send(sender_of(msg), "call_joined", joined(c, msg));
+  out.send(msg.sender(), "call_joined", joined(c, msg));
   out.next(std::move(c));
   return out;
 }
@@ -117,7 +116,7 @@ result check(call c, const message& msg, const context&) {
   body["check"] = body_reader{msg}.integer("check", 0, 0, INT64_MAX);
   body["visit"] = c.parts->visit;
   body["inside"] = msg.from_type == "conference" && msg.from_id == c.conference_id;
-  out.send(sender_of(msg), "call_status", std::move(body));
+  out.send(msg.sender(), "call_status", std::move(body));
   if (is_live(c.status))
     out.send(trunk_of(c), "check");
   return out;
@@ -127,7 +126,7 @@ result nobody_to_check(const message& msg, const context& ctx) { return nothing_
 result leg_status(call c, const message& msg, const context&) {
   result out;
   if (c.status == call_status::hangup) {
-    out.send(sender_of(msg), "hang_up");
+    out.send(msg.sender(), "hang_up");
     return out;
   }
   if (c.status != call_status::progressing)
@@ -149,8 +148,7 @@ result leg_status(call c, const message& msg, const context&) {
   return out;
 }
 
-// -- followers, and what others may ask for
-// ----------------------------------------------------------------------------
+// -- followers, and what others may ask for ---------------------------------------------------------------------------
 
 result follow(call c, const message& msg, const context& ctx) {
   if (!of_same_tenant(c, msg))
@@ -158,7 +156,7 @@ result follow(call c, const message& msg, const context& ctx) {
   if (!is_live(c.status))
     return refuse(msg, ctx, "call_is_over");
   const auto& followers = c.parts->followers;
-  const auto who = sender_of(msg);
+  const auto who = msg.sender();
   const bool known = std::find(followers.begin(), followers.end(), who) != followers.end();
   if (!known && followers.size() >= followers_max)
     return refuse(msg, ctx, "too_many_followers");
@@ -177,7 +175,7 @@ result follow(call c, const message& msg, const context& ctx) {
 
 result unfollow(call c, const message& msg, const context&) {
   result out;
-  if (std::erase(c.parts.change().followers, sender_of(msg)))
+  if (std::erase(c.parts.change().followers, msg.sender()))
     out.next(std::move(c));
   return out;
 }
@@ -190,7 +188,7 @@ result answer_for(call c, const message& msg, const context& ctx) {
     return refuse(msg, ctx, "call_is_over");
   result out;
   if (c.status == call_status::progressing)
-    out.send(sender_of(msg), "call_answered", {{"call_id", c.id}});
+    out.send(msg.sender(), "call_answered", {{"call_id", c.id}});
   else if (c.direction == call_direction::incoming)
     out.send(trunk_of(c), "answer");
   return out;
@@ -201,7 +199,7 @@ result answer_for(call c, const message& msg, const context& ctx) {
 result hang_up_for(call c, const message& msg, const context& ctx) {
   body_reader in{msg};
   result out;
-  const auto sender = sender_of(msg);
+  const auto sender = msg.sender();
   const bool is_room = sender.type == "queue" || sender.type == "conference";
   const bool is_its_room = sender.id == (sender.type == "queue" ? c.queue_id : c.conference_id);
   const bool has_left = sender.type == "conference" || !c.parts->transferred_from.empty();
@@ -219,12 +217,11 @@ result nothing_to_hang_up(const message& msg, const context& ctx) {
   json body{{"call_id", ctx.id()}, {"reason", "not_found"}, {"by", "local"}};
   if (const auto visit = body_reader{msg}.integer("visit", 0, 0, INT64_MAX))
     body["visit"] = visit; // which invitation of a conference this is about
-  out.send(sender_of(msg), "call_ended", std::move(body));
+  out.send(msg.sender(), "call_ended", std::move(body));
   return out;
 }
 
-// -- chained calls: hung up together with their master
-// -----------------------------------------------------------------------
+// -- chained calls: hung up together with their master ----------------------------------------------------------------
 
 void end_chain(call& c, result& out) {
   for (const auto& one : c.parts->chained)
@@ -267,7 +264,7 @@ result unchain(call c, const message& msg, const context& ctx) {
 
 result no_master(const message& msg, const context&) {
   result out;
-  out.send(sender_of(msg), "master_ended");
+  out.send(msg.sender(), "master_ended");
   return out;
 }
 
@@ -287,7 +284,7 @@ result add_chained(call c, const message& msg, const context& ctx) {
 
 result nobody_to_chain(const message& msg, const context&) {
   result out;
-  out.send(sender_of(msg), "chain_refused");
+  out.send(msg.sender(), "chain_refused");
   return out;
 }
 

@@ -6,8 +6,7 @@
 
 namespace switchboard::telephony::calls {
 
-// -- hold and mute
-// -----------------------------------------------------------------------------------------------------
+// -- hold and mute ----------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -90,8 +89,7 @@ result hold_for(call c, const message& msg, const context& ctx) {
   return out;
 }
 
-// -- play
-// --------------------------------------------------------------------------------------------------------------
+// -- play -------------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -165,7 +163,7 @@ result stop_play(call c, const message&, const context&) {
 
 result nobody_to_play_to(const message& msg, const context& ctx) {
   result out;
-  out.send(sender_of(msg), "play_finished",
+  out.send(msg.sender(), "play_finished",
            {{"call_id", ctx.id()}, {"play_id", body_reader{msg}.text("play_id")}, {"reason", "failed"}});
   return out;
 }
@@ -179,10 +177,10 @@ result play_for(call c, const message& msg, const context& ctx) {
   if (c.parts->play && c.parts->play->play_id == order.play_id)
     return out; // a repeat
   if (in.wrong() || c.status != call_status::progressing) {
-    out.send(sender_of(msg), "play_finished", play_result(c, order.play_id, "failed"));
+    out.send(msg.sender(), "play_finished", play_result(c, order.play_id, "failed"));
     return out;
   }
-  start_play(c, order, sender_of(msg), out);
+  start_play(c, order, msg.sender(), out);
   out.next(std::move(c));
   return out;
 }
@@ -206,8 +204,7 @@ result play_is_over(call c, const message& msg, const context&) {
   return out;
 }
 
-// -- digits
-// ------------------------------------------------------------------------------------------------------------
+// -- digits -----------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -258,8 +255,7 @@ result digit_pressed(call c, const message& msg, const context&) {
   return out;
 }
 
-// -- recording
-// ---------------------------------------------------------------------------------------------------------
+// -- recording --------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -334,8 +330,7 @@ result recorded_enough(call c, const message& msg, const context&) {
   return out;
 }
 
-// -- the end of the call
-// -------------------------------------------------------------------------------------------------
+// -- the end of the call ----------------------------------------------------------------------------------------------
 
 void end_media(call& c, result& out) {
   if (c.parts->play)

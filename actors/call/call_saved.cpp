@@ -1,5 +1,6 @@
 // A call as it is saved. What is empty is not written; version 1 wrote every member, which reads the same.
 #include "actors/call/call.hpp"
+#include "sdk/saved.hpp"
 
 namespace switchboard::telephony {
 
@@ -22,27 +23,8 @@ void from_json(const json& in, recording& to);
 
 namespace {
 
-template <class T>
-void put(json& out, const char* name, const T& value) {
-  if (!(value == T{}))
-    out[name] = value;
-}
-template <class T>
-void put(json& out, const char* name, const std::optional<T>& value) {
-  if (value)
-    out[name] = *value;
-}
-
-template <class T>
-void take(const json& in, const char* name, T& value) {
-  if (const auto found = in.find(name); found != in.end())
-    found->get_to(value);
-}
-template <class T>
-void take(const json& in, const char* name, std::optional<T>& value) {
-  if (const auto found = in.find(name); found != in.end())
-    value = found->template get<T>();
-}
+using sdk::put;
+using sdk::take;
 
 template <class Bond, class Do>
 void members(Bond& b, Do each) requires std::same_as<std::remove_const_t<Bond>, bond> {

@@ -9,8 +9,7 @@
 
 namespace switchboard::telephony::calls {
 
-// -- what others see
-// ---------------------------------------------------------------------------------------------------
+// -- what others see --------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -122,8 +121,7 @@ result not_now(const call& c, std::string_view what) {
 }
 result not_so(std::string text) { return sdk::refused<call>(409, "FAILED_PRECONDITION", std::move(text)); }
 
-// -- whom it talks to
-// --------------------------------------------------------------------------------------------------
+// -- whom it talks to -------------------------------------------------------------------------------------------------
 
 bool of_same_tenant(const call& c, const message& msg) { return body_reader{msg}.text("customer_id") == c.customer_id; }
 
@@ -159,12 +157,11 @@ result refuse(const message& msg, const context& ctx, std::string_view why) {
   json body{{"call_id", ctx.id()}, {"reason", why}};
   if (const auto visit = body_reader{msg}.integer("visit", 0, 0, INT64_MAX))
     body["visit"] = visit; // which invitation of a conference this is about
-  out.send(sender_of(msg), "call_refused", std::move(body));
+  out.send(msg.sender(), "call_refused", std::move(body));
   return out;
 }
 
-// -- its life
-// ----------------------------------------------------------------------------------------------------------
+// -- its life ---------------------------------------------------------------------------------------------------------
 
 bool enter(call& c, call_status next, const context& ctx) {
   if (!may_change(c.status, next))

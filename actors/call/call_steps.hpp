@@ -45,7 +45,6 @@ result not_so(std::string text);
 // -- whom it talks to
 
 inline sdk::entity_ref trunk_of(const call& c) { return {"trunk", c.id}; }
-inline sdk::entity_ref sender_of(const message& msg) { return {msg.from_type, msg.from_id}; }
 inline sdk::entity_ref call_at(const std::string& id) { return {"call", id}; }
 /// The address on the other side of this leg.
 inline const sdk::address& far_end_of(const call& c) {

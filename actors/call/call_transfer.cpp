@@ -11,8 +11,7 @@ namespace {
 
 constexpr milliseconds transfer_grace = std::chrono::seconds{30}; // the transferee's own timer comes first
 
-// -- the transferer
-// ----------------------------------------------------------------------------------------------------
+// -- the transferer ---------------------------------------------------------------------------------------------------
 
 void announce_failure(const call& c, const transfer& what, const std::string& reason, result& out) {
   out.event("call.transfer_failed", about(c, {{"transfer_id", what.id},
@@ -113,8 +112,7 @@ void end_transferring(call& c, result& out) {
   c.parts.change().moving.reset();
 }
 
-// -- the transferee
-// ----------------------------------------------------------------------------------------------------
+// -- the transferee ---------------------------------------------------------------------------------------------------
 
 void leave_transferer(call& c, const reach& target, result& out) {
   out.send(call_at(target.transferer), "transfer_done",
@@ -156,8 +154,7 @@ bool stays_for_transfer(call& c, result& out) {
   return true;
 }
 
-// -- requests
-// ----------------------------------------------------------------------------------------------------------
+// -- requests ---------------------------------------------------------------------------------------------------------
 
 result transfer_call(call c, const message& msg, const context& ctx) {
   body_reader in{msg};
@@ -234,8 +231,7 @@ result cancel_transfer(call c, const message&, const context& ctx) {
   return out;
 }
 
-// -- messages
-// ----------------------------------------------------------------------------------------------------------
+// -- messages ---------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -266,7 +262,7 @@ namespace {
 result refuse_transfer(const message& msg, const std::string& reason) {
   body_reader in{msg};
   result out;
-  out.send(sender_of(msg), "transfer_failed", {{"transfer_id", in.text("transfer_id")}, {"reason", reason}});
+  out.send(msg.sender(), "transfer_failed", {{"transfer_id", in.text("transfer_id")}, {"reason", reason}});
   if (in.flag("final", false)) // the transferer is over: the party it consulted has nobody left
     out.send(call_at(in.text("call_id")), "peer_gone", {{"token", in.text("replaces")}, {"hang_up", true}});
   return out;

@@ -60,8 +60,7 @@ result shows(const conference& c) {
   return out;
 }
 
-// -- steps that several handlers share
-// ---------------------------------------------------------------------------------
+// -- steps that several handlers share --------------------------------------------------------------------------------
 
 auto find(conference& c, const std::string& call_id) {
   return std::find_if(c.participants.begin(), c.participants.end(),
@@ -174,8 +173,7 @@ bool is_stale(const participant& one, const message& msg) {
   return visit != 0 && visit != one.visit;
 }
 
-// -- requests
-// ----------------------------------------------------------------------------------------------------------
+// -- requests ---------------------------------------------------------------------------------------------------------
 
 result create(const message& msg, const context& ctx) {
   body_reader in{msg};
@@ -403,8 +401,7 @@ result delete_it(conference c, const message&, const context& ctx) {
   return out;
 }
 
-// -- the calls answer
-// --------------------------------------------------------------------------------------------------
+// -- the calls answer -------------------------------------------------------------------------------------------------
 
 std::string call_in(const message& msg) { return body_reader{msg}.text("call_id"); }
 
@@ -412,7 +409,7 @@ result call_joined(conference c, const message& msg, const context& ctx) {
   const auto who = find(c, call_in(msg));
   result out;
   if (who == c.participants.end()) { // given up meanwhile: it must not sit in a room that doesn't know it
-    out.send({msg.from_type, msg.from_id}, "hang_up");
+    out.send(msg.sender(), "hang_up");
     return out;
   }
   if (who->status != participant_status::joining || is_stale(*who, msg))
@@ -423,7 +420,7 @@ result call_joined(conference c, const message& msg, const context& ctx) {
 }
 result no_room(const message& msg, const context&) {
   result out;
-  out.send({msg.from_type, msg.from_id}, "hang_up");
+  out.send(msg.sender(), "hang_up");
   return out;
 }
 
@@ -471,8 +468,7 @@ result call_left(conference c, const message& msg, const context& ctx) {
   return out;
 }
 
-// -- the check of who is in
-// ---------------------------------------------------------------------------------------------
+// -- the check of who is in -------------------------------------------------------------------------------------------
 
 /// Asks every participant's call; one that stayed silent too often is put out.
 void check_all(conference& c, const context& ctx, result& out) {
@@ -537,8 +533,7 @@ result call_status(conference c, const message& msg, const context& ctx) {
   return out;
 }
 
-// -- other entities' wishes
-// --------------------------------------------------------------------------------------------
+// -- other entities' wishes -------------------------------------------------------------------------------------------
 
 /// A queue brings its caller and its agent together.
 result create_for(const message& msg, const context& ctx) {
@@ -548,7 +543,7 @@ result create_for(const message& msg, const context& ctx) {
   c.customer_id = in.identity("customer_id");
   c.name = in.text("name");
   c.kind = conference_kind::queue;
-  c.owner = {msg.from_type, msg.from_id};
+  c.owner = msg.sender();
   c.created = c.updated = ctx.now();
   result out;
   out.event("conference.created", view(c));
@@ -561,8 +556,7 @@ result create_again(conference, const message&, const context&) { return {}; }
 
 result refuse_call(const message& msg, const context& ctx, std::string_view why) {
   result out;
-  out.send({msg.from_type, msg.from_id}, "join_refused",
-           {{"conference_id", ctx.id()}, {"call_id", call_in(msg)}, {"reason", why}});
+  out.send(msg.sender(), "join_refused", {{"conference_id", ctx.id()}, {"call_id", call_in(msg)}, {"reason", why}});
   return out;
 }
 
@@ -598,26 +592,26 @@ result who_else(conference c, const message& msg, const context&) {
     }
   }
   result out;
-  out.send({msg.from_type, msg.from_id}, "others",
+  out.send(msg.sender(), "others",
            {{"transfer_id", body_reader{msg}.text("transfer_id")}, {"call_ids", std::move(others)}});
   return out;
 }
 result nobody_else(const message& msg, const context&) {
   result out;
-  out.send({msg.from_type, msg.from_id}, "others",
+  out.send(msg.sender(), "others",
            {{"transfer_id", body_reader{msg}.text("transfer_id")}, {"call_ids", json::array()}});
   return out;
 }
 
 result refuse_follower(const message& msg, const context& ctx, std::string_view why) {
   result out;
-  out.send({msg.from_type, msg.from_id}, "conference_refused", {{"conference_id", ctx.id()}, {"reason", why}});
+  out.send(msg.sender(), "conference_refused", {{"conference_id", ctx.id()}, {"reason", why}});
   return out;
 }
 
 /// Somebody wants to know when it ends, such as whoever writes down what is said.
 result follow(conference c, const message& msg, const context& ctx) {
-  const sdk::entity_ref who{msg.from_type, msg.from_id};
+  const auto who = msg.sender();
   const bool known = std::find(c.followers.begin(), c.followers.end(), who) != c.followers.end();
   if (body_reader{msg}.text("customer_id") != c.customer_id)
     return refuse_follower(msg, ctx, "not_found");
@@ -635,7 +629,7 @@ result nobody_to_follow(const message& msg, const context& ctx) { return refuse_
 
 result unfollow(conference c, const message& msg, const context&) {
   result out;
-  if (std::erase(c.followers, sdk::entity_ref{msg.from_type, msg.from_id}) > 0)
+  if (std::erase(c.followers, msg.sender()) > 0)
     out.next(std::move(c));
   return out;
 }
@@ -647,8 +641,7 @@ result stop_for(conference c, const message&, const context& ctx) {
   return out;
 }
 
-// -- timers
-// ------------------------------------------------------------------------------------------------------------
+// -- timers -----------------------------------------------------------------------------------------------------------
 
 /// A call that never said that it ended.
 result stop_timeout(conference c, const message&, const context& ctx) {

@@ -1,22 +1,11 @@
 // A conference as it is saved. What is empty is not written, but for the members of version 1, which had nothing else.
 #include "actors/conference/conference.hpp"
+#include "sdk/saved.hpp"
 
 namespace switchboard::telephony {
 
-namespace {
-
-template <class T>
-void put(json& out, const char* name, const T& value) {
-  if (!(value == T{}))
-    out[name] = value;
-}
-template <class T>
-void take(const json& in, const char* name, T& value) {
-  if (const auto found = in.find(name); found != in.end())
-    found->get_to(value);
-}
-
-} // namespace
+using sdk::put;
+using sdk::take;
 
 void to_json(json& out, const participant& p) {
   out = {{"call_id", p.call_id}, {"status", p.status}, {"was_in", p.was_in}};

@@ -53,8 +53,7 @@ json view(const activeflow& a) {
   return shown;
 }
 
-// -- the run
-// ------------------------------------------------------------------------------------------------------------
+// -- the run ----------------------------------------------------------------------------------------------------------
 
 sdk::entity_ref call_of(const activeflow& a) { return {"call", a.call_id}; }
 
@@ -206,8 +205,7 @@ void follow(activeflow& a, result& out) {
   wait_at_most(a, answer_most, out);
 }
 
-// -- requests
-// -----------------------------------------------------------------------------------------------------------
+// -- requests ---------------------------------------------------------------------------------------------------------
 
 result create(const message& msg, const context& ctx) {
   body_reader in{msg};
@@ -257,8 +255,7 @@ result stop(activeflow a, const message&, const context& ctx) {
   return out;
 }
 
-// -- what others report
-// -------------------------------------------------------------------------------------------------
+// -- what others report -----------------------------------------------------------------------------------------------
 
 bool is_from_call(const activeflow& a, const message& msg) {
   return msg.from_type == "call" && msg.from_id == a.call_id && a.status != activeflow_status::ended;
@@ -390,8 +387,7 @@ result join_refused(activeflow a, const message& msg, const context& ctx) {
   return go_on(std::move(a), false, ctx);
 }
 
-// -- timers
-// -------------------------------------------------------------------------------------------------------------
+// -- timers -----------------------------------------------------------------------------------------------------------
 
 result limit_over(activeflow a, const message& msg, const context& ctx) {
   if (a.status == activeflow_status::ended || body_reader{msg}.integer("step", -1, 0, INT64_MAX) != a.step)

@@ -67,12 +67,11 @@ result remove(flow f, const message&, const context&) {
   return out;
 }
 
-// -- a run asks for the actions
-// -----------------------------------------------------------------------------------------
+// -- a run asks for the actions ---------------------------------------------------------------------------------------
 
 result no_such_flow(const message& msg, const context&) {
   result out;
-  out.send({msg.from_type, msg.from_id}, "flow_refused", {{"reason", "not_found"}});
+  out.send(msg.sender(), "flow_refused", {{"reason", "not_found"}});
   return out;
 }
 
@@ -80,7 +79,7 @@ result tell_actions(flow f, const message& msg, const context& ctx) {
   if (body_reader{msg}.text("customer_id") != f.customer_id)
     return no_such_flow(msg, ctx); // another tenant must not learn that there is one
   result out;
-  out.send({msg.from_type, msg.from_id}, "flow_actions", {{"flow_id", f.id}, {"actions", f.actions}});
+  out.send(msg.sender(), "flow_actions", {{"flow_id", f.id}, {"actions", f.actions}});
   return out;
 }
 

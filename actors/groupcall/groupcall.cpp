@@ -25,8 +25,7 @@ constexpr milliseconds guard_grace = std::chrono::seconds{30}; // its calls' own
 constexpr milliseconds release_default = std::chrono::seconds{15};
 constexpr std::size_t destinations_max = 50;
 
-// -- what others see
-// ---------------------------------------------------------------------------------------------------
+// -- what others see --------------------------------------------------------------------------------------------------
 
 std::size_t count(const groupcall& g, member_status what) {
   return static_cast<std::size_t>(
@@ -71,8 +70,7 @@ result shows(const groupcall& g) {
   return out;
 }
 
-// -- shared steps
-// ------------------------------------------------------------------------------------------------------
+// -- shared steps -----------------------------------------------------------------------------------------------------
 
 /// If the calls stay silent beyond their own limits, they are taken for gone.
 void arm_guard(milliseconds limit, result& out) { out.arm("guard", limit + guard_grace); }
@@ -178,8 +176,7 @@ result begin(groupcall g, const context& ctx, result out = {}) {
   return out;
 }
 
-// -- requests
-// ----------------------------------------------------------------------------------------------------------
+// -- requests ---------------------------------------------------------------------------------------------------------
 
 groupcall read(body_reader& in, const context& ctx) {
   groupcall g;
@@ -242,8 +239,7 @@ result delete_it(groupcall g, const message&, const context& ctx) {
   return out;
 }
 
-// -- messages
-// ----------------------------------------------------------------------------------------------------------
+// -- messages ---------------------------------------------------------------------------------------------------------
 
 /// POST /v1/calls with several destinations.
 result create_for(const message& msg, const context& ctx) {
@@ -256,7 +252,7 @@ result create_again(groupcall, const message&, const context&) { return {}; }
 
 result hang_up_call(const message& msg) {
   result out;
-  out.send({msg.from_type, msg.from_id}, "hang_up");
+  out.send(msg.sender(), "hang_up");
   return out;
 }
 result nobody_wants_it(const message& msg, const context&) { return hang_up_call(msg); }
@@ -308,8 +304,7 @@ result no_master(groupcall g, const message& msg, const context& ctx) {
   return out;
 }
 
-// -- timers
-// ------------------------------------------------------------------------------------------------------------
+// -- timers -----------------------------------------------------------------------------------------------------------
 
 /// Its calls never said what became of them: whoever was still calling or talking is let go.
 result guard_over(groupcall g, const message&, const context& ctx) {

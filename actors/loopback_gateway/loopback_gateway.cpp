@@ -35,8 +35,7 @@ std::string read_text(const body_reader& in) {
 
 result refuse(const message& msg, std::string_view reason, bool transient) {
   result out;
-  out.send({msg.from_type, msg.from_id}, "refused",
-           {{"reason", reason}, {"transient", transient}, {"simulated", true}});
+  out.send(msg.sender(), "refused", {{"reason", reason}, {"transient", transient}, {"simulated", true}});
   return out;
 }
 
@@ -47,7 +46,7 @@ result submit(const message& msg, const context& ctx) {
   s.source = in.text("source");
   s.destination = in.text("destination");
   s.text = read_text(in);
-  s.message = {msg.from_type, msg.from_id};
+  s.message = msg.sender();
   const auto plays = phone_of(s.destination);
   if (plays.answer == phone_answer::refuses)
     return refuse(msg, "rejected", false);

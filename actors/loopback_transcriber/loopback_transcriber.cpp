@@ -35,7 +35,7 @@ result start(const message& msg, const context& ctx) {
   l.customer_id = in.text("customer_id");
   l.direction = in.text("direction", "both");
   l.since = ctx.now();
-  l.transcription = {msg.from_type, msg.from_id};
+  l.transcription = msg.sender();
   result out;
   out.send(l.transcription, "started", {{"simulated", true}});
   out.arm("piece", ctx.setting("piece_ms", piece_default)).next(std::move(l));
@@ -67,7 +67,7 @@ result stop(listening l, const message&, const context&) {
 /// Stopped already, or never started: either way nobody listens, which is what is wanted.
 result stop_nothing(const message& msg, const context&) {
   result out;
-  out.send({msg.from_type, msg.from_id}, "stopped", {{"reason", "stopped"}, {"simulated", true}});
+  out.send(msg.sender(), "stopped", {{"reason", "stopped"}, {"simulated", true}});
   return out;
 }
 

@@ -85,7 +85,7 @@ leg read_leg(const message& msg, const char* far_end) {
   l.customer_id = in.text("customer_id");
   const auto* address = in.find(far_end);
   l.far_end = sdk::read_address(in, far_end, address ? *address : json{});
-  l.call = {msg.from_type, msg.from_id};
+  l.call = msg.sender();
   return l;
 }
 
@@ -288,12 +288,11 @@ result hang_up_leg(leg l, const message&, const context&) {
 /// Gone already, or never there: either way there is no leg any more, which is what the call wants to hear.
 result no_leg(const message& msg, const context&) {
   result out;
-  out.send({msg.from_type, msg.from_id}, "hung_up", {{"reason", "normal"}, {"simulated", true}});
+  out.send(msg.sender(), "hung_up", {{"reason", "normal"}, {"simulated", true}});
   return out;
 }
 
-// -- the room of a conference
-// -----------------------------------------------------------------------------------------------
+// -- the room of a conference -----------------------------------------------------------------------------------------
 
 using room_result = sdk::outcome<trunk_room>;
 

@@ -71,8 +71,7 @@ json sms_data(const text_message& m, std::size_t n) {
           {"simulated", m.simulated}};
 }
 
-// -- a target's status
-// -----------------------------------------------------------------------------------------------------------
+// -- a target's status ------------------------------------------------------------------------------------------------
 
 std::string timer_of(const char* kind, std::size_t n) { return std::string{kind} + ":" + std::to_string(n); }
 
@@ -133,8 +132,7 @@ void submit(text_message& m, std::size_t n, const context& ctx, result& out) {
   out.arm(timer_of("gateway", n), ctx.setting("gateway_timeout_ms", gateway_timeout_default));
 }
 
-// -- requests
-// ----------------------------------------------------------------------------------------------------------
+// -- requests ---------------------------------------------------------------------------------------------------------
 
 std::string read_source(body_reader& in) {
   const auto* given = in.find("source");
@@ -232,8 +230,7 @@ result remove(text_message m, const message&, const context&) {
   return out;
 }
 
-// -- the gateway reports
-// -------------------------------------------------------------------------------------------------
+// -- the gateway reports ----------------------------------------------------------------------------------------------
 
 /// The target that the sender carries; none if there is no such.
 std::optional<std::size_t> target_of(const text_message& m, const std::string& gateway_id) {
@@ -295,8 +292,7 @@ result received(const message& msg, const context& ctx) {
 }
 result received_again(text_message, const message&, const context&) { return {}; }
 
-// -- timers
-// ------------------------------------------------------------------------------------------------------------
+// -- timers -----------------------------------------------------------------------------------------------------------
 
 /// The number behind the colon; none if this message has no such target.
 std::optional<std::size_t> target_of_timer(const text_message& m, const std::string& name) {

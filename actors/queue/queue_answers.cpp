@@ -32,21 +32,20 @@ void take_news(queue& q, queue_agent* who, body_reader& in) {
 
 void free_agent_of(const message& msg, body_reader& in, result& out) {
   const auto epoch = in.integer("epoch", 0, 0, INT64_MAX);
-  out.send(sender_of(msg), "release",
+  out.send(msg.sender(), "release",
            {{"offer_id", in.text("offer_id")}, {"epoch", epoch}, {"wrap_up_ms", 0}, {"reason", "over"}});
 }
 
 } // namespace
 
-// -- agents
-// ------------------------------------------------------------------------------------------------------------
+// -- agents -----------------------------------------------------------------------------------------------------------
 
 result agent_status_news(queue q, const message& msg, const context& ctx) {
   work w{std::move(q), ctx};
   body_reader in{msg};
   auto* who = w.agent(in.text("agent_id"));
   if (!who)
-    w.out.send(sender_of(msg), "unwatch"); // removed meanwhile
+    w.out.send(msg.sender(), "unwatch"); // removed meanwhile
   take_news(w.q, who, in);
   return std::move(w).done();
 }
@@ -123,19 +122,18 @@ result offer_check(queue q, const message& msg, const context& ctx) {
     return std::move(w.out);
   }
   w.out.send(
-      sender_of(msg), "connected",
+      msg.sender(), "connected",
       {{"offer_id", offer_id}, {"epoch", served->epoch}, {"call_id", served->call_id}, {"channel", w.q.channel}});
   return std::move(w.out);
 }
 
-// -- calls
-// -------------------------------------------------------------------------------------------------------------
+// -- calls ------------------------------------------------------------------------------------------------------------
 
 result call_joined(queue q, const message& msg, const context& ctx) {
   work w{std::move(q), ctx};
   auto* caller = w.by_call(msg.from_id);
   if (!caller || (caller->phase == caller_phase::overflowing && caller->connect_id.empty()))
-    w.out.send(sender_of(msg), "leave_queue"); // kicked or sent on meanwhile
+    w.out.send(msg.sender(), "leave_queue"); // kicked or sent on meanwhile
   else if (caller->phase == caller_phase::initiating && body_reader{msg}.text("status") == "progressing")
     w.wait(*caller);
   return std::move(w).done();
@@ -204,8 +202,7 @@ result connect_finished(queue q, const message& msg, const context& ctx) {
   return std::move(w).done();
 }
 
-// -- conferences
-// -------------------------------------------------------------------------------------------------------
+// -- conferences ------------------------------------------------------------------------------------------------------
 
 result participant_joined(queue q, const message& msg, const context& ctx) {
   work w{std::move(q), ctx};
@@ -227,8 +224,7 @@ result conference_over(queue q, const message& msg, const context& ctx) {
   return std::move(w).done();
 }
 
-// -- the queue a caller overflowed to
-// ----------------------------------------------------------------------------------
+// -- the queue a caller overflowed to ---------------------------------------------------------------------------------
 
 result caller_accepted(queue q, const message& msg, const context& ctx) {
   work w{std::move(q), ctx};
@@ -247,14 +243,13 @@ result caller_refused(queue q, const message& msg, const context& ctx) {
   return std::move(w).done();
 }
 
-// -- no queue here
-// -----------------------------------------------------------------------------------------------------
+// -- no queue here ----------------------------------------------------------------------------------------------------
 
 namespace {
 
 result say(const message& msg, std::string name) {
   result out;
-  out.send(sender_of(msg), std::move(name));
+  out.send(msg.sender(), std::move(name));
   return out;
 }
 

@@ -345,14 +345,13 @@ result ask_callback(queue q, const message& msg, const context& ctx) {
   return std::move(w).done();
 }
 
-// -- from other entities
-// -----------------------------------------------------------------------------------------------
+// -- from other entities ----------------------------------------------------------------------------------------------
 
 namespace {
 
 result refuse_caller(const message& msg, const context& ctx, const std::string& call_id, const char* why) {
   result out;
-  out.send(sender_of(msg), "caller_refused", {{"queue_id", ctx.id()}, {"call_id", call_id}, {"reason", why}});
+  out.send(msg.sender(), "caller_refused", {{"queue_id", ctx.id()}, {"call_id", call_id}, {"reason", why}});
   return out;
 }
 
@@ -371,7 +370,7 @@ result take_caller(queue q, const message& msg, const context& ctx) {
     return refuse_caller(msg, ctx, call_id, "not_found"); // another tenant must not learn that there is one
   if (q.closing)
     return refuse_caller(msg, ctx, call_id, "queue_deleted");
-  const auto from = sender_of(msg);
+  const auto from = msg.sender();
   if (from.type != "queue")
     c.owner = from;
   work w{std::move(q), ctx};
@@ -397,7 +396,7 @@ result callback_wanted(queue q, const message& msg, const context& ctx) {
       sdk::read_address(in, "destination", in.find("destination") ? *in.find("destination") : json{});
   work w{std::move(q), ctx};
   auto* caller = w.by_call(in.text("call_id"));
-  if (in.wrong() || !caller || caller->owner != sender_of(msg) || !wants_agent(caller->phase))
+  if (in.wrong() || !caller || caller->owner != msg.sender() || !wants_agent(caller->phase))
     return {};
   w.promise_callback(*caller, destination);
   return std::move(w).done();

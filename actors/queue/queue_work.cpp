@@ -46,8 +46,7 @@ void work::announce(std::string type, json data) {
   out.event(std::move(type), std::move(data));
 }
 
-// -- finding
-// -----------------------------------------------------------------------------------------------------------
+// -- finding ----------------------------------------------------------------------------------------------------------
 
 queue_caller* work::by_id(const std::string& id) {
   return find([&](const auto& c) { return c.id == id; });
@@ -90,8 +89,7 @@ queue_agent* work::agent(const std::string& agent_id) {
   return found == q.agents.end() ? nullptr : &*found;
 }
 
-// -- offers
-// ------------------------------------------------------------------------------------------------------------
+// -- offers -----------------------------------------------------------------------------------------------------------
 
 void work::ask_to_join(const queue_caller& c) {
   out.send({"call", c.call_id}, "join_queue", {{"customer_id", q.customer_id}});
@@ -178,8 +176,7 @@ void work::rescind_all(queue_caller& c, const std::string& reason, const std::st
   set_phase_by_offers(c);
 }
 
-// -- the talk
-// ----------------------------------------------------------------------------------------------------------
+// -- the talk ---------------------------------------------------------------------------------------------------------
 
 void work::answered(queue_caller& c, const queue_offer& by) {
   const auto won = by;
@@ -228,8 +225,7 @@ void work::let_agent_go(queue_caller& c, milliseconds wrap_up) {
     release(c.agent_id, c.offer_id, c.epoch, wrap_up, "over");
 }
 
-// -- callbacks
-// ---------------------------------------------------------------------------------------------------------
+// -- callbacks --------------------------------------------------------------------------------------------------------
 
 /// The caller hangs up and keeps the place.
 void work::promise_callback(queue_caller& c, const sdk::address& destination) {
@@ -287,8 +283,7 @@ void work::announce_position(const queue_caller& c) {
                                   {"estimated_wait_ms", wait ? json(*wait) : json()}});
 }
 
-// -- what ends every handler
-// -------------------------------------------------------------------------------------------
+// -- what ends every handler ------------------------------------------------------------------------------------------
 
 void work::overflow_if_nobody_works() {
   if (q.when_no_agents != no_agents_rule::overflow || std::any_of(q.agents.begin(), q.agents.end(), may_be_logged_in))

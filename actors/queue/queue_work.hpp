@@ -28,8 +28,6 @@ inline bool is_in_line(const queue& q, const queue_caller& c, time_point now) no
   return wants_agent(c.phase) && c.offers.size() < offers_at_once(q) && c.not_before <= now;
 }
 
-inline sdk::entity_ref sender_of(const message& msg) { return {msg.from_type, msg.from_id}; }
-
 json view(const queue& q);
 json caller_view(const queue& q, const queue_caller& c);
 /// waiting, active, the totals and what follows from them.

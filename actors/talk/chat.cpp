@@ -53,8 +53,7 @@ result shows(const chat& c) {
   return out;
 }
 
-// -- who asks
-// ----------------------------------------------------------------------------------------------------------
+// -- who asks ---------------------------------------------------------------------------------------------------------
 
 /// The agent whose token it is; empty if it is a customer's program.
 std::string agent_of(const message& msg) {
@@ -89,8 +88,7 @@ std::string read_writer(body_reader& in, const message& msg, const chat& c) {
   return named;
 }
 
-// -- the chat
-// ----------------------------------------------------------------------------------------------------------
+// -- the chat ---------------------------------------------------------------------------------------------------------
 
 void read_names(body_reader& in, chat& c) {
   c.name = in.text("name", c.name);
@@ -153,8 +151,7 @@ result remove(chat c, const message& msg, const context&) {
   return out;
 }
 
-// -- participants
-// ------------------------------------------------------------------------------------------------------
+// -- participants -----------------------------------------------------------------------------------------------------
 
 json participant_data(const chat& c, const std::string& agent) {
   return {
@@ -196,8 +193,7 @@ result remove_participant(chat c, const message& msg, const context& ctx) {
   return out;
 }
 
-// -- messages
-// ----------------------------------------------------------------------------------------------------------
+// -- messages ---------------------------------------------------------------------------------------------------------
 
 auto find_message(chat& c, const std::string& id) {
   return std::find_if(c.messages.begin(), c.messages.end(), [&](const chat_message& m) { return m.id == id; });
@@ -273,8 +269,7 @@ result delete_message(chat c, const message& msg, const context& ctx) {
   return out;
 }
 
-// -- reactions
-// ---------------------------------------------------------------------------------------------------------
+// -- reactions --------------------------------------------------------------------------------------------------------
 
 /// True if that changed anything.
 bool react(chat_message& m, const std::string& emoji, const std::string& agent) {

@@ -58,8 +58,7 @@ json view(const transcribe& t) {
   return shown;
 }
 
-// -- from status to status
-// -----------------------------------------------------------------------------------------------
+// -- from status to status --------------------------------------------------------------------------------------------
 
 sdk::entity_ref engine_of(const transcribe& t) { return {"transcriber", t.id}; }
 sdk::entity_ref reference_of(const transcribe& t) { return {std::string{sdk::text(t.kind)}, t.reference_id}; }
@@ -111,8 +110,7 @@ void stop(transcribe& t, std::string reason, const context& ctx, result& out) {
   out.send(engine_of(t), "stop").arm("stop", ctx.setting("stop_ms", stop_timeout_default));
 }
 
-// -- requests
-// ----------------------------------------------------------------------------------------------------------
+// -- requests ---------------------------------------------------------------------------------------------------------
 
 result create(const message& msg, const context& ctx) {
   body_reader in{msg};
@@ -175,12 +173,9 @@ result remove(transcribe t, const message&, const context& ctx) {
   return out;
 }
 
-// -- the call or conference
-// -----------------------------------------------------------------------------------------------
+// -- the call or conference -------------------------------------------------------------------------------------------
 
-bool is_reference(const transcribe& t, const message& msg) {
-  return sdk::entity_ref{msg.from_type, msg.from_id} == reference_of(t);
-}
+bool is_reference(const transcribe& t, const message& msg) { return msg.sender() == reference_of(t); }
 
 /// A call that still rings has nothing to say.
 result followed(transcribe t, const message& msg, const context& ctx) {
@@ -222,8 +217,7 @@ result reference_ended(transcribe t, const message& msg, const context& ctx) {
   return out;
 }
 
-// -- the engine
-// --------------------------------------------------------------------------------------------------------
+// -- the engine -------------------------------------------------------------------------------------------------------
 
 bool is_engine(const message& msg, const context& ctx) {
   return msg.from_type == "transcriber" && msg.from_id == ctx.id();
@@ -232,7 +226,7 @@ bool is_engine(const message& msg, const context& ctx) {
 /// An engine that listens though nobody wants it to.
 result stop_engine(const message& msg) {
   result out;
-  out.send({msg.from_type, msg.from_id}, "stop");
+  out.send(msg.sender(), "stop");
   return out;
 }
 result nobody_listens(const message& msg, const context&) { return stop_engine(msg); }
@@ -286,8 +280,7 @@ result engine_stopped(transcribe t, const message& msg, const context& ctx) {
   return out;
 }
 
-// -- timers
-// ------------------------------------------------------------------------------------------------------------
+// -- timers -----------------------------------------------------------------------------------------------------------
 
 /// The call or conference did not answer, or the engine did not: an engine that is slow must not listen for nobody.
 result not_started(transcribe t, const message&, const context& ctx) {

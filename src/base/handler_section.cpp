@@ -28,8 +28,7 @@ constexpr unsigned number_shift = 2;
 
 } // namespace
 
-// -- the slot of a thread
-// -----------------------------------------------------------------------------------------------
+// -- the slot of a thread ---------------------------------------------------------------------------------------------
 
 /// Its thread writes it, watchers read it. What a section says of itself is stable while the state has that section's
 /// number and the watcher, holding the mutex, has set looked_at: then the section can't end.
@@ -92,8 +91,7 @@ private:
   std::atomic<bool> told_any_{false};
 };
 
-// -- all slots
-// ----------------------------------------------------------------------------------------------------------
+// -- all slots --------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -135,8 +133,7 @@ std::vector<busy_handler> look_at_all(milliseconds least, bool once) {
 
 } // namespace
 
-// -- sections
-// -----------------------------------------------------------------------------------------------------------
+// -- sections ---------------------------------------------------------------------------------------------------------
 
 handler_section::handler_section(const watched_handler& who, std::string_view message) noexcept
     : slot_(slot_here()), outer_(slot_.who()), outer_message_(slot_.message()) {
@@ -153,8 +150,7 @@ handler_section::~handler_section() {
     slot_.rest();
 }
 
-// -- looking
-// ------------------------------------------------------------------------------------------------------------
+// -- looking ----------------------------------------------------------------------------------------------------------
 
 std::vector<busy_handler> look_for_slow_handlers(milliseconds least) { return look_at_all(least, true); }
 

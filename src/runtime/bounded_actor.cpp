@@ -37,8 +37,7 @@ void answer(caf::mailbox_element& what, caf::error why, caf::execution_unit* on)
 
 } // namespace
 
-// -- where senders wait
-// -------------------------------------------------------------------------------------------------
+// -- where senders wait -----------------------------------------------------------------------------------------------
 
 class bounded_actor::waiting_room {
 public:
@@ -65,8 +64,7 @@ private:
   bool closed_ = false;
 };
 
-// -- the lane whose oldest can go
-// ---------------------------------------------------------------------------------------
+// -- the lane whose oldest can go -------------------------------------------------------------------------------------
 
 class bounded_actor::replaceable_lane {
 public:
@@ -117,8 +115,7 @@ private:
   bool closed_ = false;
 };
 
-// -- a message comes
-// ----------------------------------------------------------------------------------------------------
+// -- a message comes --------------------------------------------------------------------------------------------------
 
 bounded_actor::bounded_actor(caf::actor_config& config, lane_policy policy, std::shared_ptr<actor_card> card)
     : caf::event_based_actor(config), policy_(policy), card_(std::move(card)),
@@ -193,8 +190,7 @@ void bounded_actor::replace_oldest(caf::mailbox_element_ptr what, caf::execution
   caf::event_based_actor::enqueue(caf::make_mailbox_element(nullptr, caf::make_message_id(), {}, lane_token{}), on);
 }
 
-// -- it is handled
-// ------------------------------------------------------------------------------------------------------
+// -- it is handled ----------------------------------------------------------------------------------------------------
 
 caf::invoke_message_result bounded_actor::consume(caf::mailbox_element& what) {
   if (lane_ && what.content().match_elements<lane_token>())

@@ -11,6 +11,7 @@
 #include "base/time.hpp"
 #include "messages/envelope.hpp"
 #include "sdk/abi.h"
+#include "sdk/entity_ref.hpp"
 #include "sdk/route.hpp"
 
 namespace switchboard::sdk {
@@ -43,6 +44,9 @@ public:
       body_ = std::make_shared<expected<json>>(body_text.empty() ? expected<json>{json{}} : parse_json(body_text));
     return *body_;
   }
+
+  /// Where an answer to a message goes.
+  entity_ref sender() const { return {from_type, from_id}; }
 
   /// What {name} of the route stood for; empty if the pattern has none of that name.
   std::string path_parameter(std::string_view name_in_pattern) const {

@@ -444,8 +444,7 @@ TEST_F(node_test, what_lives_stands_in_the_directory_and_on_the_metrics_page) {
   EXPECT_THAT(page, HasSubstr("switchboard_store_bytes_used"));
 }
 
-// -- the RPC client
-// -----------------------------------------------------------------------------------------------------
+// -- the RPC client ---------------------------------------------------------------------------------------------------
 
 struct rpc_test : node_test {
   response ask(const std::string& service, const std::string& method, const std::string& route, json body = nullptr,

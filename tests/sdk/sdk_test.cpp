@@ -61,7 +61,7 @@ result tick(counter now, const message& msg, const context&) {
 }
 result nudged_nobody(const message& msg, const context&) {
   result out;
-  out.send({msg.from_type, msg.from_id}, "nobody_here");
+  out.send(msg.sender(), "nobody_here");
   return out;
 }
 result nobody_here(counter now, const message&, const context&) {

@@ -283,8 +283,7 @@ TEST_F(agent_alone, only_an_agent_without_a_call_can_be_deleted) {
   EXPECT_THAT(sent(), ElementsAre("agent_gone"));
 }
 
-// -- capacity, epochs, pauses, no answer
-// ------------------------------------------------------------------------------
+// -- capacity, epochs, pauses, no answer ------------------------------------------------------------------------------
 
 TEST_F(agent_alone, takes_as_many_calls_of_a_channel_as_fit_and_rings_for_one_at_a_time) {
   put("available");

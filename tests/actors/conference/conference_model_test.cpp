@@ -16,8 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// -- alone
-// -------------------------------------------------------------------------------------------------------------
+// -- alone ------------------------------------------------------------------------------------------------------------
 
 struct conference_model {
   enum where { coming, in, going };
@@ -289,8 +288,7 @@ TEST(conference_model, does_what_its_model_does_in_every_order) {
   run_orders([](std::uint64_t seed) { conference_order(seed).run(); });
 }
 
-// -- with its calls and their legs
-// ---------------------------------------------------------------------------------------
+// -- with its calls and their legs ------------------------------------------------------------------------------------
 
 /// Three calls, their legs and one conference. Commands arrive in order; reports – from the trunk to a call, from a
 /// call to the conference – suffer.

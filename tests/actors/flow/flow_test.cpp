@@ -88,8 +88,7 @@ json connect() {
   return {{"type", "connect"}, {"option", {{"destination", "+15550001111"}, {"dial_timeout_ms", 5000}}}};
 }
 
-// -- flows
-// --------------------------------------------------------------------------------------------------------------
+// -- flows ------------------------------------------------------------------------------------------------------------
 
 TEST_F(flow_world, keeps_flows_and_announces_their_changes) {
   const auto made = world_.request("POST", "/v1/flows",
@@ -138,8 +137,7 @@ TEST_F(flow_world, refuses_actions_that_could_not_be_run) {
   refused_json(json(std::vector<json>(101, hangup)));
 }
 
-// -- runs: beginning and ending
-// -----------------------------------------------------------------------------------------
+// -- runs: beginning and ending ---------------------------------------------------------------------------------------
 
 TEST_F(flow_world, runs_a_stored_flow) {
   world_.request("POST", "/v1/flows", {{"id", "f"}, {"actions", json::array({play, hangup})}}, mine);
@@ -235,8 +233,7 @@ TEST_F(flow_world, leaves_the_call_alone_after_the_last_action) {
   EXPECT_EQ(told(), "call/c unfollow");
 }
 
-// -- runs: each action
-// --------------------------------------------------------------------------------------------------
+// -- runs: each action ------------------------------------------------------------------------------------------------
 
 TEST_F(flow_world, answers_and_goes_on_when_that_is_done) {
   start({{{"type", "answer"}}, play});

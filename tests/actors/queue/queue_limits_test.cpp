@@ -274,8 +274,7 @@ TEST_F(queue_limits, each_decision_says_why_and_who_was_passed_over) {
   EXPECT_EQ(ask("GET", "/v1/queues/" + queue_ + "/decisions")["result"].size(), 2U) << "the last two";
 }
 
-// -- put in by another entity
-// ------------------------------------------------------------------------------------------
+// -- put in by another entity -----------------------------------------------------------------------------------------
 
 class queue_owner : public queue_limits {
 protected:

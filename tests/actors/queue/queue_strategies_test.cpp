@@ -62,8 +62,7 @@ struct desk {
 
 time_point at(int ms) { return time_point{milliseconds{ms}}; }
 
-// -- Asterisk
-// ------------------------------------------------------------------------------------------------------------
+// -- Asterisk ---------------------------------------------------------------------------------------------------------
 
 TEST(asterisk, ringall_rings_all_available_until_one_answers) {
   desk d{routing_method::ring_all};
@@ -167,8 +166,7 @@ TEST(asterisk, members_with_higher_penalty_are_considered_after_those_with_lower
   }
 }
 
-// -- FreeSWITCH
-// ----------------------------------------------------------------------------------------------------------
+// -- FreeSWITCH -------------------------------------------------------------------------------------------------------
 
 TEST(freeswitch, ring_all_rings_all_agents_simultaneously) {
   desk d{routing_method::ring_all};
@@ -241,8 +239,7 @@ TEST(freeswitch, random_is_random_within_the_tier) {
   EXPECT_EQ(asked["c"], 0);
 }
 
-// -- what is ours
-// --------------------------------------------------------------------------------------------------------
+// -- what is ours -----------------------------------------------------------------------------------------------------
 
 TEST(agent_pool, asks_who_was_not_tried_yet_and_begins_anew_when_all_were) {
   desk d{routing_method::linear};
