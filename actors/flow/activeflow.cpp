@@ -6,8 +6,9 @@
 
 namespace switchboard::telephony {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(activeflow, id, customer_id, flow_id, call_id, status, reason, actions, at, step,
-                                   answered, accepted, is_over, went_well, digits, collected, jumps, created, updated)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(activeflow, id, customer_id, flow_id, call_id, status, reason, actions,
+                                                at, step, owns_call, answered, accepted, is_over, went_well, digits,
+                                                collected, jumps, created, updated)
 
 namespace runs {
 namespace {
@@ -63,10 +64,16 @@ std::string task_id(const activeflow& a) { return a.id + "-" + std::to_string(a.
 /// The only timer: whatever is waited for, it is not waited for longer.
 void wait_at_most(const activeflow& a, milliseconds most, result& out) { out.arm("limit", most, {{"step", a.step}}); }
 
+/// Nobody else would end that call: its flow was all it was for. Somebody may have stopped the run for a better one,
+/// and a queue, a conference or a connected call may still have the caller.
+bool takes_call_along(const activeflow& a) { return a.owns_call && a.reason != "stopped" && a.reason != "limit"; }
+
 void finish(activeflow& a, std::string reason, const context& ctx, result& out) {
   a.status = activeflow_status::ended;
   a.reason = std::move(reason);
   a.updated = ctx.now();
+  if (takes_call_along(a))
+    out.send(call_of(a), "hang_up", {{"customer_id", a.customer_id}});
   out.cancel("limit").send(call_of(a), "unfollow").event("activeflow.updated", brief(a));
   out.arm("forget", ctx.setting("keep_ms", keep_default));
 }
@@ -205,12 +212,25 @@ void follow(activeflow& a, result& out) {
   wait_at_most(a, answer_most, out);
 }
 
+result begin(activeflow a, const context& ctx) {
+  a.id = ctx.id();
+  a.created = a.updated = ctx.now();
+  result out;
+  if (a.actions.empty()) {
+    out.send({"flow", a.flow_id}, "fetch_flow", {{"customer_id", a.customer_id}});
+    wait_at_most(a, answer_most, out);
+  } else {
+    follow(a, out);
+  }
+  out.event("activeflow.created", brief(a)).next(std::move(a));
+  return out;
+}
+
 // -- requests ---------------------------------------------------------------------------------------------------------
 
 result create(const message& msg, const context& ctx) {
   body_reader in{msg};
   activeflow a;
-  a.id = ctx.id();
   a.customer_id = sdk::read_customer(in, msg);
   a.call_id = in.identity("call_id");
   const bool named = in.find("flow_id") != nullptr;
@@ -222,15 +242,8 @@ result create(const message& msg, const context& ctx) {
     a.actions = read_actions(in, "actions");
   if (in.wrong())
     return sdk::refused<activeflow>(*in.wrong());
-  a.created = a.updated = ctx.now();
-  result out;
-  if (named) {
-    out.send({"flow", a.flow_id}, "fetch_flow", {{"customer_id", a.customer_id}});
-    wait_at_most(a, answer_most, out);
-  } else {
-    follow(a, out);
-  }
-  out.event("activeflow.created", brief(a)).reply(200, view(a)).next(std::move(a));
+  auto out = begin(std::move(a), ctx);
+  out.reply(200, view(*out.next_state()));
   return out;
 }
 
@@ -254,6 +267,18 @@ result stop(activeflow a, const message&, const context& ctx) {
   out.event("activeflow.deleted", brief(a)).reply(200, view(a)).end();
   return out;
 }
+
+/// A call, or the group call it was one of, was placed with a flow.
+result begin_for(const message& msg, const context& ctx) {
+  body_reader in{msg};
+  activeflow a;
+  a.customer_id = in.identity("customer_id");
+  a.call_id = in.identity("call_id");
+  a.flow_id = in.identity("flow_id");
+  a.owns_call = true;
+  return in.wrong() ? result{} : begin(std::move(a), ctx);
+}
+result begin_again(activeflow, const message&, const context&) { return {}; }
 
 // -- what others report -----------------------------------------------------------------------------------------------
 
@@ -451,6 +476,7 @@ const sdk::entity_type<activeflow>& activeflow_type() {
                                        lists<a>("GET", "/v1/activeflows"),
                                        answers<a>("GET", "/v1/activeflows/{id}", show),
                                        answers<a>("DELETE", "/v1/activeflows/{id}", stop),
+                                       told<a>("begin", begin_again, begin_for),
                                        told<a>("flow_actions", flow_actions),
                                        told<a>("flow_refused", flow_refused),
                                        told<a>("call_followed", call_followed),
