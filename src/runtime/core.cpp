@@ -26,6 +26,7 @@
 #include "runtime/service.hpp"
 #include "runtime/store_log.hpp"
 #include "runtime/subscriber.hpp"
+#include "runtime/subscription_gate.hpp"
 #include "runtime/supervisor.hpp"
 #include "runtime/watchdog.hpp"
 
@@ -302,7 +303,9 @@ private:
         return added;
     for (const auto* type : hosts_->types().all())
       if (auto added = add_consumer("subscribers", type->name(), "subscriber",
-                                    [this, type] { return spawn_subscriber(*hosts_, *type); });
+                                    [this, type, gate = make_subscription_gate(*hosts_, *type)] {
+                                      return spawn_subscriber(*hosts_, *type, gate);
+                                    });
           !added)
         return added;
     for (const auto& consumer : consumers())
