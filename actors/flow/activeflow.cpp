@@ -66,9 +66,19 @@ void wait_at_most(const activeflow& a, milliseconds most, result& out) { out.arm
 
 /// Nobody else would end that call: its flow was all it was for. Somebody may have stopped the run for a better one,
 /// and a queue, a conference or a connected call may still have the caller.
-bool takes_call_along(const activeflow& a) { return a.owns_call && a.reason != "stopped" && a.reason != "limit"; }
+bool takes_call_along(const activeflow& a) {
+  return a.owns_call && a.reason != "stopped" && a.reason != "limit" && a.reason != "overflowed";
+}
+
+/// The queue may keep the caller, and must not wait for us to take him back.
+void leave_to_queue(const activeflow& a, result& out) {
+  if (is_at(a, action_type::queue_join))
+    out.send({"queue", current(a)->option.at("queue_id")}, "disown_caller", {{"call_id", a.call_id}});
+}
 
 void finish(activeflow& a, std::string reason, const context& ctx, result& out) {
+  if (reason != "call_ended")
+    leave_to_queue(a, out);
   a.status = activeflow_status::ended;
   a.reason = std::move(reason);
   a.updated = ctx.now();
@@ -259,6 +269,7 @@ result stop(activeflow a, const message&, const context& ctx) {
   if (is_at(a, action_type::play))
     out.send(call_of(a), "stop_play", {{"customer_id", a.customer_id}, {"play_id", task_id(a)}});
   if (a.status != activeflow_status::ended) {
+    leave_to_queue(a, out);
     a.status = activeflow_status::ended;
     a.reason = "stopped";
     a.updated = ctx.now();
@@ -375,9 +386,16 @@ bool is_from_queue(const activeflow& a, const message& msg) {
          msg.from_id == current(a)->option.at("queue_id") && is_named(a, msg, "call_id", a.call_id);
 }
 
-/// From now on the queue's own limits count; ours is for a queue that forgets us.
+/// From now on the queue's own limits count; ours is for a queue that forgets us. So late that we have gone on, the
+/// caller is wanted back; if we are over, the queue has him.
 result caller_accepted(activeflow a, const message& msg, const context&) {
-  if (!is_from_queue(a, msg) || a.accepted)
+  if (!is_from_queue(a, msg)) {
+    result out;
+    out.send(msg.sender(), a.status == activeflow_status::ended ? "disown_caller" : "remove_caller",
+             {{"call_id", a.call_id}});
+    return out;
+  }
+  if (a.accepted)
     return {};
   a.accepted = true;
   result out;
@@ -386,15 +404,27 @@ result caller_accepted(activeflow a, const message& msg, const context&) {
   return out;
 }
 
+result nobody_to_wait(const message& msg, const context&) {
+  result out;
+  out.send(msg.sender(), "disown_caller", {{"call_id", body_reader{msg}.text("call_id")}});
+  return out;
+}
+
 result caller_refused(activeflow a, const message& msg, const context& ctx) {
   return is_from_queue(a, msg) ? go_on(std::move(a), false, ctx) : result{};
 }
 
-/// An abandoned caller's call is over too: he is not waited for long, but nothing new is begun for him.
-result caller_left(activeflow a, const message& msg, const context&) {
+/// An abandoned caller's call is over too: he is not waited for long, but nothing new is begun for him. One who was
+/// sent on to another queue or a number is theirs.
+result caller_left(activeflow a, const message& msg, const context& ctx) {
   if (!is_from_queue(a, msg))
     return {};
-  const auto outcome = body_reader{msg}.text("outcome");
+  body_reader in{msg};
+  const auto outcome = in.text("outcome");
+  if (outcome == "overflowed" && in.text("target", "owner") != "owner") {
+    a.is_over = true; // the queue has let go of us
+    return over(std::move(a), "overflowed", ctx);
+  }
   if (outcome != "abandoned")
     return go_on_soon(std::move(a), outcome == "serviced");
   a.is_over = true;
@@ -486,7 +516,7 @@ const sdk::entity_type<activeflow>& activeflow_type() {
                                        told<a>("call_digit", call_digit),
                                        told<a>("play_finished", play_finished),
                                        told<a>("connect_finished", connect_finished),
-                                       told<a>("caller_accepted", caller_accepted),
+                                       told<a>("caller_accepted", caller_accepted, nobody_to_wait),
                                        told<a>("caller_refused", caller_refused),
                                        told<a>("caller_left", caller_left),
                                        told<a>("join_refused", join_refused),
