@@ -58,9 +58,10 @@ void resolver::resolve(question what) {
 void resolver::look_up(question what) {
   boost::asio::post(pool_, [this, what = std::move(what)]() mutable {
     auto found = ask_system(pool_, what.host, what.port);
-    boost::asio::post(home_, [this, what = std::move(what), found = std::move(found)] {
+    boost::asio::post(home_, [this, what = std::move(what), found = std::move(found), alive = std::weak_ptr{alive_}] {
       what.done(found);
-      look_up_next(what.customer_id);
+      if (!alive.expired())
+        look_up_next(what.customer_id);
     });
   });
 }

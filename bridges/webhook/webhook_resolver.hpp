@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -43,7 +44,8 @@ private:
   void look_up_next(const std::string& customer_id);
 
   boost::asio::io_context& home_;
-  std::unordered_map<std::string, std::deque<question>> waiting_; ///< by customer who has a look-up under way
+  std::unordered_map<std::string, std::deque<question>> waiting_;          ///< by customer who has a look-up under way
+  const std::shared_ptr<const int> alive_ = std::make_shared<const int>(); ///< answers on their way may outlive us
   boost::asio::thread_pool pool_;
 };
 
