@@ -152,13 +152,14 @@ billing_result open(const message& msg, const context& ctx) {
 
 /// Ids are the customer's to choose, and may be used again once a call was deleted: what begins later than the one we
 /// know, which is paid, is another one.
-bool is_another(const billing& known, body_reader& in, const std::optional<billing>& ordered) {
-  return ordered && in.find("started") && !is_running(known) && ordered->started > known.started;
+bool is_another(const billing& known, body_reader& in) {
+  const time_point started{milliseconds{in.integer("started", 0, 0, INT64_MAX)}};
+  return !is_running(known) && started > known.started;
 }
 
 billing_result open_again(billing b, const message& msg, const context& ctx) {
   body_reader in{msg};
-  return is_another(b, in, read_order(in, msg, ctx)) ? open(msg, ctx) : billing_result{};
+  return is_another(b, in) ? open(msg, ctx) : billing_result{};
 }
 
 milliseconds length_in(body_reader& in) { return milliseconds{in.integer("length_ms", 0, 0, rated_max.count())}; }
@@ -181,7 +182,7 @@ billing_result close(billing b, const message& msg, const context& ctx) {
   if (msg.from_type != "account")
     return out;
   if (!is_running(b))
-    return is_another(b, in, read_order(in, msg, ctx)) ? close_unopened(msg, ctx) : out;
+    return is_another(b, in) ? close_unopened(msg, ctx) : out;
   end_call(b, length_in(in), ctx, out);
   out.next(std::move(b));
   return out;
@@ -203,11 +204,10 @@ billing_result charge(const message& msg, const context& ctx) {
 /// A call of that very id is under way: then there is no record of it, but it is paid for.
 billing_result charge_again(billing b, const message& msg, const context& ctx) {
   body_reader in{msg};
-  const auto ordered = read_order(in, msg, ctx);
-  if (is_another(b, in, ordered))
+  if (is_another(b, in))
     return charge(msg, ctx);
   billing_result out;
-  if (ordered && is_running(b))
+  if (const auto ordered = is_running(b) ? read_order(in, msg, ctx) : std::nullopt)
     out.send(account_of(*ordered), "settle",
              {{"customer_id", ordered->customer_id},
               {"amount_micro", sms_cost(ordered->priced_by, in.integer("segments", 1, 0, 1000))},

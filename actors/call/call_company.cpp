@@ -207,7 +207,8 @@ result hang_up_for(call c, const message& msg, const context& ctx) {
   const bool has_left = sender.type == "conference" || is_elsewhere || !c.parts->transferred_from.empty();
   if (is_room && !is_its_room && has_left && sender != c.owner)
     return out;
-  if (!msg.customer_id.empty() && msg.customer_id != c.customer_id)
+  const bool is_of_another = !msg.customer_id.empty() && msg.customer_id != c.customer_id;
+  if (is_of_another || (in.find("customer_id") && !of_same_tenant(c, msg)))
     return out;
   if (!is_room || !is_its_room || !stays_for_transfer(c, out))
     start_hangup(c, in.text("reason"), ctx, out);

@@ -77,8 +77,6 @@ void leave_to_queue(const activeflow& a, result& out) {
 }
 
 void finish(activeflow& a, std::string reason, const context& ctx, result& out) {
-  if (reason != "call_ended")
-    leave_to_queue(a, out);
   a.status = activeflow_status::ended;
   a.reason = std::move(reason);
   a.updated = ctx.now();
@@ -226,7 +224,7 @@ result begin(activeflow a, const context& ctx) {
   a.id = ctx.id();
   a.created = a.updated = ctx.now();
   result out;
-  if (a.actions.empty()) {
+  if (!a.flow_id.empty()) {
     out.send({"flow", a.flow_id}, "fetch_flow", {{"customer_id", a.customer_id}});
     wait_at_most(a, answer_most, out);
   } else {
@@ -421,10 +419,8 @@ result caller_left(activeflow a, const message& msg, const context& ctx) {
     return {};
   body_reader in{msg};
   const auto outcome = in.text("outcome");
-  if (outcome == "overflowed" && in.text("target", "owner") != "owner") {
-    a.is_over = true; // the queue has let go of us
+  if (outcome == "overflowed" && in.text("target", "owner") != "owner")
     return over(std::move(a), "overflowed", ctx);
-  }
   if (outcome != "abandoned")
     return go_on_soon(std::move(a), outcome == "serviced");
   a.is_over = true;
@@ -472,8 +468,15 @@ result limit_over(activeflow a, const message& msg, const context& ctx) {
   case action_type::conference_join:
   case action_type::connect:
     return over(std::move(a), "limit", ctx); // others have the call, and it stays with them
-  case action_type::queue_join:
-    return a.accepted ? over(std::move(a), "limit", ctx) : go_on(std::move(a), false, ctx);
+  case action_type::queue_join: {
+    if (!a.accepted)
+      return go_on(std::move(a), false, ctx);
+    result out;
+    leave_to_queue(a, out);
+    finish(a, "limit", ctx, out);
+    out.next(std::move(a));
+    return out;
+  }
   case action_type::answer:
   case action_type::goto_action:
   case action_type::hangup:

@@ -257,16 +257,21 @@ private:
     }
     auto made = decide_once(*known.type, saved == entities_.end() ? nullptr : &saved->second, msg, where);
     if (made.failure.empty())
-      commit(to, made);
+      commit(to, made, msg);
     else
       failures_.push_back(to.type + "/" + to.id + ": " + made.failure);
     return made;
   }
 
-  void commit(const entity_ref& self, decision& made) {
+  void commit(const entity_ref& self, decision& made, const sb_message& cause) {
     const std::pair key{self.type, self.id};
     const auto before = observer_ ? state(self.type, self.id) : json{};
-    const auto customer_id = made.state ? made.state->customer_id : std::string{};
+    // Whose an entity is stays so to its last message; where there is none, its answer is of who asked.
+    const auto known = entities_.find(key);
+    const std::string customer_id = made.state ? made.state->customer_id
+                                    : known != entities_.end()
+                                        ? known->second.customer_id
+                                        : std::string{cause.customer_id.data, cause.customer_id.size};
     if (made.ended) {
       entities_.erase(key);
       for (const auto& name : timers(self.type, self.id))
