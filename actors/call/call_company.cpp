@@ -203,7 +203,7 @@ result hang_up_for(call c, const message& msg, const context& ctx) {
   const auto sender = msg.sender();
   const bool is_room = sender.type == "queue" || sender.type == "conference";
   const bool is_its_room = sender.id == (sender.type == "queue" ? c.queue_id : c.conference_id);
-  const bool is_elsewhere = !c.queue_id.empty() || !c.conference_id.empty() || talks_elsewhere(c);
+  const bool is_elsewhere = !c.queue_id.empty() || !c.conference_id.empty() || talks_elsewhere(c) || c.parts->moving;
   const bool has_left = sender.type == "conference" || is_elsewhere || !c.parts->transferred_from.empty();
   if (is_room && !is_its_room && has_left && sender != c.owner)
     return out;
