@@ -222,10 +222,16 @@ private:
     if (as_json_)
       say(dump(answer->body) + "\n");
     else if (good)
-      say(answer->body.is_object() && answer->body.contains("history")   ? history_lines(answer->body)
-          : answer->body.is_object() && answer->body.contains("plugins") ? plugin_lines(answer->body)
-                                                                         : to_people(answer->body));
+      say(in_words(answer->body));
     return good ? done : complain(failed, error_line(answer->status, answer->body));
+  }
+
+  static std::string in_words(const json& body) {
+    const auto has = [&](const char* name) { return body.is_object() && body.value(name, json{}).is_array(); };
+    return has("history")        ? history_lines(body)
+           : has("plugins")      ? plugin_lines(body)
+           : has("dead_letters") ? dead_letter_lines(body)
+                                 : to_people(body);
   }
 
   int tail() {

@@ -241,6 +241,24 @@ std::string plugin_lines(const json& body) {
   return out;
 }
 
+std::string dead_letter_lines(const json& body) {
+  constexpr std::size_t error_bytes = 60; // of a line; `show` has it whole
+  json rows = json::array();
+  for (const auto& letter : body["dead_letters"]) {
+    json row = json::object();
+    for (const auto* name : {"id", "queue", "attempts", "reason", "died", "message_id"})
+      row[name] = letter.value(name, json{});
+    auto why = text_at(letter, "last_error");
+    row["last_error"] = why.size() > error_bytes ? why.substr(0, error_bytes) + "..." : std::move(why);
+    rows.push_back(std::move(row));
+  }
+  std::uint64_t all = 0;
+  for (const auto& queue : body.value("queues", json::array()))
+    all += queue.value("messages", std::uint64_t{0});
+  auto out = to_people(rows);
+  return all > rows.size() ? out + "shown: " + std::to_string(rows.size()) + " of " + std::to_string(all) + "\n" : out;
+}
+
 std::string error_line(int status, const json& body) {
   auto line = std::to_string(status);
   const auto error = body.is_object() ? body.find("error") : body.end();

@@ -75,6 +75,19 @@ TEST(cli_print, plugins_are_a_line_for_each_version_and_type) {
                                 "c-1  odd\n");
 }
 
+TEST(cli_print, dead_letters_are_a_table_that_says_how_many_it_leaves_out) {
+  auto page = json::parse(R"({"queues":[{"vhost":"/","queue":"work.dead","messages":3}],"dead_letters":[
+    {"id":"7","vhost":"/","queue":"work.dead","of":"work","reason":"rejected","exchange":"","routing_key":"work",
+     "first_error":"x","last_error":null,"trace_id":null,"message_id":"m-1","bytes":2,"attempts":4,
+     "died":"2026-01-20T12:00:01.000Z"}]})");
+  EXPECT_EQ(dead_letter_lines(page), "id  queue      attempts  reason    died                      message_id\n"
+                                     "7   work.dead  4         rejected  2026-01-20T12:00:01.000Z  m-1\n"
+                                     "shown: 1 of 3\n");
+  page["dead_letters"][0]["last_error"] = std::string(100, 'e');
+  EXPECT_NE(dead_letter_lines(page).find(" " + std::string(60, 'e') + "... "), std::string::npos);
+  EXPECT_EQ(dead_letter_lines({{"queues", json::array()}, {"dead_letters", json::array()}}), "none\n");
+}
+
 TEST(cli_print, names_from_outside_cannot_steer_the_terminal) {
   const auto text = to_people({{"name", "a\x1b[2Jb\nc"}});
   EXPECT_EQ(text, "name  a?[2Jb?c\n");
