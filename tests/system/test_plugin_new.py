@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from conftest import BINARY, SANITIZED
+from conftest import BINARY, SANITIZED, Lines
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KINDS = {"entity": "ticket", "worker": "tariff", "subscriber": "lookout"}
@@ -19,6 +19,20 @@ def run(*command, cwd=None, code=0):
     made = subprocess.run([str(word) for word in command], cwd=cwd, capture_output=True, text=True, timeout=300)
     assert made.returncode == code, f"{command}: {made.returncode}\n{made.stdout[-3000:]}{made.stderr[-3000:]}"
     return made
+
+
+@pytest.fixture
+def started():
+    """Starts a process of which lines can be awaited, and stops it at the end."""
+    made = []
+
+    def start(command, environment=None, cwd=None):
+        made.append(Lines([str(word) for word in command], environment, cwd))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.stop()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -69,8 +83,22 @@ def test_a_new_plugin_is_built_outside_the_tree_and_served(tmp_path, new_node):
 
     node = new_node(f"node.plugins_dir={plugin.parent}", "node.plugins=gadget").start()
     asked = lambda *words: run(switchboard, "request", *words, "--customer", "demo", "--http", f"http://127.0.0.1:{node.http}").stdout
-    assert "g-1" in asked("POST", "/v1/gadgets", '{"id":"g-1","text":"call back"}')
-    assert "call back" in asked("GET", "/v1/gadgets/g-1")
-    node.kill()
-    node.start()
-    assert "call back" in asked("GET", "/v1/gadgets/g-1"), "its state survives"
+    asked("POST", "/v1/boxes", '{"id":"t-2","text":"write"}')
+    tail.line("its event", lambda line: "box.created" in line and "t-2" in line)
+    server.process.kill()
+    server.process.wait()
+    server = started(shell(next(c for c in commands_of(readme) if c.startswith("switchboard run "))), environment, project)
+    server.line("the node is ready", lambda line: " ready in " in line)
+    assert "call back" in asked("GET", "/v1/boxes/t-1"), "its state survives"
+
+
+@pytest.mark.skipif(SANITIZED, reason="built once is enough")
+def test_screens_see_the_events_of_a_plugin_that_is_loaded_while_they_watch(new_node, started):
+    plugins = BINARY.parent / "test_plugins"
+    node = new_node(f"node.plugins_dir={plugins}", "node.plugins=tasks").start()
+    tail = started([BINARY, "tail", "counter", "--token", node.token("customer-1"), "--customer", "customer-1", "--http", f"http://127.0.0.1:{node.http}"])
+    tail.line("it listens", lambda line: line.startswith("listening to "))
+    assert node.request("POST", "/v1/counters", {"id": "c-1"}, {"X-Customer-Id": "customer-1"})[0] == 404
+    node.cli("plugin", "load", "counter.so")
+    assert node.request("POST", "/v1/counters", {"id": "c-1"}, {"X-Customer-Id": "customer-1"})[0] == 200
+    tail.line("its event", lambda line: "counter.created" in line)
