@@ -6,7 +6,6 @@
 
 #include "base/ids.hpp"
 #include "messages/json_object.hpp"
-#include "messages/service_names.hpp"
 #include "runtime/bearer_token.hpp"
 
 namespace switchboard::http {
@@ -144,6 +143,7 @@ http_answer service_error(const response& from) {
 } // namespace
 
 std::variant<gateway_call, http_answer> decode_request(const http_request& from, const gateway_rules& rules,
+                                                       const runtime::served_names& served,
                                                        const runtime::jwt_verifier* tokens, time_point now) {
   if (auto answer = answer_of_method(from))
     return *std::move(answer);
@@ -155,11 +155,11 @@ std::variant<gateway_call, http_answer> decode_request(const http_request& from,
   if (from.target.size() > target_bytes_max || !is_visible(from.target))
     return error_answer(400, text(errc::bad_format), "the path is not 1 to 4096 visible ASCII characters");
   what.route = runtime::without_token(from.target);
-  auto service = service_of_route(what.route);
+  what.method = service_method(from.method);
+  auto service = served.service_of(what.method, what.route);
   if (!service)
     return error_answer(404, text(errc::not_found), "no such route");
   made.call.service = *std::move(service);
-  what.method = service_method(from.method);
   what.timestamp = now;
   if (const auto trace = from.header("traceparent"); trace.size() == traceparent_bytes && is_visible(trace))
     what.headers["traceparent"] = trace;
