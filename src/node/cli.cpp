@@ -86,7 +86,8 @@ private:
         ->envname("SWITCHBOARD_HTTP");
     app_.add_option("--admin", admin_url_, "admin address of the node, e.g. http://127.0.0.1:8081")
         ->envname("SWITCHBOARD_ADMIN");
-    app_.add_option("--customer", customer_, "act for this customer; new things belong to 'demo' without it");
+    app_.add_option("--customer", customer_,
+                    "act for this customer; without it create, tail and token mean 'demo', and others any");
     app_.add_option("--token", token_, "JSON Web Token to act with")->envname("SWITCHBOARD_TOKEN");
   }
 
