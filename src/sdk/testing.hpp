@@ -88,10 +88,11 @@ public:
     return made.reply;
   }
 
-  /// An entity in a given state, as if it had come there by itself; without timers.
-  void put(const std::string& type, const std::string& id, const json& state) {
-    entities_[{type, id}] = {state.dump(), state.value("customer_id", ""), types_.at(type).type->state_version,
-                             ++order_};
+  /// An entity in a given state, as if it had come there by itself; without timers. `version` of the state: 0, the
+  /// type's own; an older one is what `upgrade` gets.
+  void put(const std::string& type, const std::string& id, const json& state, std::uint32_t version = 0) {
+    entities_[{type, id}] = {state.dump(), state.value("customer_id", ""),
+                             version == 0 ? types_.at(type).type->state_version : version, ++order_};
   }
 
   /// A message as if another entity had sent it.

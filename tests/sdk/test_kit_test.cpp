@@ -338,4 +338,12 @@ TEST_F(test_kit_test, a_newer_version_takes_over_the_states_and_an_older_one_ref
   EXPECT_EQ(refused.text, "the state is of a newer version: 2");
 }
 
+TEST_F(test_kit_test, a_state_can_be_put_as_an_older_version_saved_it) {
+  world_.add(abi_of<&sender_v2_type>());
+  world_.put("sender", "old", {{"customer_id", "c"}, {"sent", 7}}, 1);
+  world_.put("sender", "new", {{"customer_id", "c"}, {"total", 5}});
+  EXPECT_EQ(world_.view("sender", "old")["total"], 7);
+  EXPECT_EQ(world_.view("sender", "new")["total"], 5);
+}
+
 } // namespace switchboard::sdk::kit_test
