@@ -131,6 +131,13 @@ std::optional<http_answer> take_message_id(const http_request& from, const std::
   return std::nullopt;
 }
 
+/// What a service's error says of when it may help to ask again; 0 if nothing that can be used.
+milliseconds retry_after_in(const json& error) {
+  const auto said = error.is_object() ? error.find("retry_after") : error.end();
+  const bool usable = error.is_object() && said != error.end() && said->is_number_integer() && *said > 0;
+  return usable ? std::chrono::seconds{std::min<std::int64_t>(said->get<std::int64_t>(), 86'400)} : milliseconds{0};
+}
+
 /// The service's error as it is, but for the domain: which of our services refused is not the client's business.
 http_answer service_error(const response& from) {
   auto inner = from.error;
@@ -182,6 +189,8 @@ http_answer encode_response(const std::string& message_id, const response& from,
     made = {from.status_code, "application/json", from.body.is_null() ? std::string{} : dump(from.body), {}};
   if (made.status == 204 || made.status == 304 || made.body.empty())
     made.content_type.clear(), made.body.clear();
+  if (retry_after == milliseconds{0})
+    retry_after = retry_after_in(from.error);
   if (retry_after > milliseconds{0})
     for (auto& [name, value] : made.headers)
       if (name == "Retry-After")

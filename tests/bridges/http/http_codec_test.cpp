@@ -191,6 +191,12 @@ TEST(http_codec, a_503_says_when_to_come_back_in_whole_seconds) {
   EXPECT_EQ(retry_after(milliseconds{0}), "1");
   EXPECT_EQ(retry_after(milliseconds{1}), "1");
   EXPECT_EQ(retry_after(milliseconds{4200}), "5");
+  from.error["retry_after"] = 27; // what the service itself knows
+  EXPECT_EQ(retry_after(milliseconds{0}), "27");
+  for (const auto& odd : {json(-1), json("soon"), json(0)}) {
+    from.error["retry_after"] = odd;
+    EXPECT_EQ(retry_after(milliseconds{0}), "1") << odd;
+  }
 }
 
 TEST(http_codec, a_refusal_keeps_its_status_and_loses_the_services_name) {
