@@ -208,13 +208,31 @@ expected<void> plugins::start(const std::string& path) {
       versions_.pop_back();
     return good;
   }
-  for (const auto* type : next.types)
+  for (const auto* type : next.types) {
     hosts_.types().serve(*type);
+    warn_of_newer(*type);
+  }
   next.since_ms = hosts_.node().clock.now().time_since_epoch().count();
   const std::lock_guard hold{mutex_};
   lines_[next.manifest.name].now = &next;
   log::info("plugin_loaded", {{"plugin", next.manifest.name}, {"version", next.manifest.version}});
   return {};
+}
+
+/// Such states were saved by a version that was loaded while the node ran, and whose file is not the one that starts.
+/// A bounded look at the newest: those are the ones that a version of then has saved.
+void plugins::warn_of_newer(const hosted_type& next) const {
+  std::size_t newer = 0;
+  const auto looked_at = stored_of(hosts_.store(), next.abi->type, trial_max, [&](store::entity_record&& one) {
+    newer += one.state_version > next.abi->state_version ? 1 : 0;
+    return true;
+  });
+  if (newer > 0)
+    log::warning("states_newer", {{"type", next.abi->type},
+                                  {"plugin", next.plugin},
+                                  {"version", next.version},
+                                  {"count", newer},
+                                  {"looked_at", looked_at}});
 }
 
 expected<json> plugins::load(const std::string& file) {

@@ -82,6 +82,7 @@ private:
   expected<std::string> copy(const std::string& path, const std::string& name, const std::string& bytes) const;
   expected<void> check_types(const version& next, const std::string& replaced) const;
   expected<std::size_t> try_states(const hosted_type& next) const;
+  void warn_of_newer(const hosted_type& next) const;
   expected<json> serve(version& next, bool back);
   void move_entities(const version& next);
   void watch(const version& next);
