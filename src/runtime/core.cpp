@@ -213,7 +213,7 @@ private:
     auto& refused = metrics_.gauge("switchboard_plugins_refused", "Plugins that were not loaded at start.").Add({});
     std::vector<std::string> paths;
     for (const auto& name : options_.plugins) {
-      auto path = std::filesystem::path{options_.plugins_dir} / (name + ".so");
+      auto path = std::filesystem::path{options_.plugins_dir} / plugin_file(name);
       // A name of nothing is a mistake in the configuration; a plugin that is broken must not take the others along.
       if (!std::filesystem::exists(path))
         return {errc::not_found, "plugin " + path.string() + ": there is no such file"};

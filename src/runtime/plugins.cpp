@@ -37,6 +37,8 @@ std::size_t stored_of(store::environment& store, const std::string& type, std::s
 
 } // namespace
 
+std::string plugin_file(std::string_view name) { return std::string{name}.append(name.ends_with(".so") ? "" : ".so"); }
+
 plugins::plugins(entity_hosts& hosts, plugin_options options, std::function<expected<void>()> follow)
     : hosts_(hosts), options_(std::move(options)), follow_(std::move(follow)) {
   std::error_code ignored;
@@ -46,11 +48,12 @@ plugins::plugins(entity_hosts& hosts, plugin_options options, std::function<expe
 // -- finding and opening a file -----------------------------------------------------------------------------------
 
 expected<std::string> plugins::resolve(const std::string& file) const {
-  const fs::path named{file};
+  const fs::path named{plugin_file(file)};
+  const auto wanted = named.has_parent_path() ? named : fs::path{options_.folder} / named;
   std::error_code failed;
-  const auto path = fs::canonical(named.has_parent_path() ? named : fs::path{options_.folder} / named, failed);
+  const auto path = fs::canonical(wanted, failed);
   if (failed)
-    return {errc::not_found, "plugin " + file + ": " + failed.message()};
+    return {errc::not_found, "plugin " + wanted.string() + ": " + failed.message()};
   auto folders = options_.more_folders;
   folders.push_back(options_.folder);
   const bool allowed = std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) {

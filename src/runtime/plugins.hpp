@@ -15,6 +15,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/expected.hpp"
@@ -35,6 +36,9 @@ struct plugin_options {
   unsigned failures_max = 0;
   milliseconds watched{std::chrono::minutes{1}}; ///< that minute
 };
+
+/// "call" -> "call.so", which stays as it is.
+std::string plugin_file(std::string_view name);
 
 /// Thread-safe. What changes something blocks, also for others that change something, so call it from a thread of your
 /// own. Must live as long as the actor system.
