@@ -245,10 +245,27 @@ expected<json> plugins::load(const std::string& file) {
   auto path = resolve(file);
   if (!path)
     return path.error();
+  const auto before = [this] {
+    const std::lock_guard hold{mutex_};
+    return versions_.size();
+  }();
   auto opened = open(*path, options_.trial);
   if (!opened)
     return opened.error();
-  return serve(**opened, false);
+  auto& next = **opened;
+  auto served = serve(next, false);
+  if (!served)
+    forget_refused(std::string{next.manifest.name}, before);
+  return served;
+}
+
+/// Its code stays loaded, but nobody has seen it serve. Under changing_.
+void plugins::forget_refused(const std::string& plugin, std::size_t versions_before) {
+  const std::lock_guard hold{mutex_};
+  if (versions_.size() > versions_before)
+    versions_.pop_back();
+  if (const auto line = lines_.find(plugin); line != lines_.end() && !line->second.now)
+    lines_.erase(line);
 }
 
 expected<json> plugins::roll_back(const std::string& name) {

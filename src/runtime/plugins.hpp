@@ -90,6 +90,7 @@ private:
   expected<json> serve(version& next, bool back);
   void move_entities(const version& next);
   void watch(const version& next);
+  void forget_refused(const std::string& plugin, std::size_t versions_before);
   std::string settings_of(const std::string& plugin) const;
 
   entity_hosts& hosts_;

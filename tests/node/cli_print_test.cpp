@@ -61,14 +61,14 @@ TEST(cli_print, a_history_is_a_line_for_each_decision_and_what_changed) {
 
 TEST(cli_print, plugins_are_a_line_for_each_version_and_type) {
   const auto body = json::parse(R"({"plugins":[
-    {"plugin":"call","version":"1.0.0","serves":true,"rolled_back":"2.0.0: 9 of 10 failed",
+    {"plugin":"call","version":"1.0.0","file":"/opt/plugins/call.so","serves":true,"rolled_back":"2.0.0: 9 of 10 failed",
      "types":[{"type":"call","state_version":1,"live":3,"decided":10,"failed":2}]},
     {"plugin":"call","version":"2.0.0","serves":false,
      "types":[{"type":"call","state_version":2,"live":0,"decided":0,"failed":0}]}],
     "not_moved":[{"id":"c-1","reason":"odd"}]})");
-  EXPECT_EQ(plugin_lines(body), "name        status  type  decided  failed  live  state_version\n"
-                                "call 1.0.0  serves  call  10       2       3     1\n"
-                                "call 2.0.0  idle    call  0        0       0     2\n"
+  EXPECT_EQ(plugin_lines(body), "name        status  type  decided  failed  file     live  state_version\n"
+                                "call 1.0.0  serves  call  10       2       call.so  3     1\n"
+                                "call 2.0.0  idle    call  0        0       -        0     2\n"
                                 "rolled back: call 2.0.0: 9 of 10 failed\n"
                                 "not moved:\n"
                                 "id   reason\n"
