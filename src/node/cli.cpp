@@ -148,10 +148,13 @@ private:
     const auto settings = configuration();
     if (!settings)
       return complain(wrong_config, settings.error().what);
-    if (print_)
+    if (print_) {
       say(to_toml(*settings));
-    else
-      say("the configuration is right\n");
+      return done;
+    }
+    if (const auto found = find_plugins(*settings); !found)
+      return complain(wrong_config, found.error().what);
+    say("the configuration is right\n");
     return done;
   }
 

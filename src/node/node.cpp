@@ -68,15 +68,6 @@ private:
   sigset_t set_;
 };
 
-std::string plugins_dir(const config& settings) {
-  if (!settings.node.plugins_dir.empty())
-    return settings.node.plugins_dir;
-  std::error_code ignored;
-  const auto here = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
-  const auto installed = here.parent_path() / "lib/switchboard/plugins";
-  return (std::filesystem::exists(installed, ignored) ? installed : here / "plugins").string();
-}
-
 std::vector<std::string> folders_of(const std::string& list) {
   std::vector<std::string> folders;
   for (std::size_t begin = 0; begin <= list.size();) {
