@@ -192,8 +192,9 @@ TEST_F(cli, without_a_secret_the_message_says_what_to_do) {
 TEST_F(cli, a_node_that_does_not_run_is_said_plainly) {
   const auto ended = run({"call", "list", "--http", "http://127.0.0.1:1"});
   EXPECT_EQ(ended.code, failed);
-  EXPECT_EQ(ended.err,
-            "switchboard: can't reach http://127.0.0.1:1: connection refused; is the node running? (./dev run)\n");
+  EXPECT_EQ(
+      ended.err,
+      "switchboard: can't reach http://127.0.0.1:1: connection refused; is the node running? (switchboard run)\n");
   EXPECT_EQ(run({"tail", "--http", "http://127.0.0.1:1", "--set", data()}).err, ended.err);
 }
 
