@@ -126,6 +126,7 @@ TEST_F(failing_work, a_request_that_fails_in_all_attempts_is_a_dead_letter_and_i
   EXPECT_EQ(headers.text("x-first-death-queue"), requests);
   EXPECT_EQ(headers.text("x-first-death-exchange"), "");
   EXPECT_EQ(decode_request(dead->body())->route, "/v1/counters/c-1/wait");
+  EXPECT_EQ(decode_properties(dead->properties())->message_id, decode_request(dead->body())->message_id);
   EXPECT_EQ(letters(requests), 0u) << "exactly one";
   const auto until = std::chrono::steady_clock::now() + patience;
   while (peer->status(peer->find(requests)).unacked > 0) // it is settled a moment after the answer
