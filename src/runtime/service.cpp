@@ -271,8 +271,7 @@ private:
       // The entity has answered and deleted the first one in its commit; everything else is ours.
       const bool settled = what.committed && index == 0;
       if (!settled && must_be_kept(from, terms, finished.method, what.status)) {
-        bury(from,
-             {errc::unavailable, "answered " + std::to_string(what.status) + ", and nobody waits for the answer"});
+        keep(from, terms, "answered " + std::to_string(what.status) + ", and nobody waits for the answer");
         continue;
       }
       if (!settled && what.reply)
@@ -296,7 +295,7 @@ private:
   void answer_now(const delivery& what, const reply_terms& terms, const std::string& method, const error& why) {
     count(method, std::to_string(status_of(why.code)));
     if (must_be_kept(what, terms, method, status_of(why.code)))
-      return bury(what, why);
+      return keep(what, terms, why.what);
     publish(terms, encode_error(terms, why, now()));
     settle(what, broker::verdict::ack);
   }
@@ -305,6 +304,10 @@ private:
   static bool must_be_kept(const delivery& what, const reply_terms& terms, const std::string& method, int status) {
     const bool may_succeed_later = status == status_of(errc::unavailable) || status == status_of(errc::internal);
     return (terms.reply_to.empty() || terms.replayed) && what.item.at != 0 && method != "GET" && may_succeed_later;
+  }
+
+  void keep(const delivery& what, const reply_terms& terms, const std::string& why) {
+    bury(what, failure{why, why, 1, {}, {}, terms.message_id});
   }
 
   void publish(reply_terms terms, const std::string& encoded) {

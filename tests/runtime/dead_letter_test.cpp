@@ -247,6 +247,7 @@ TEST_F(failing_work, that_was_durable_and_of_nobody_who_waits_is_a_dead_letter_i
   const auto dead = letter(requests);
   ASSERT_TRUE(dead);
   EXPECT_EQ(decode_request(dead->body())->route, "/v1/counters/c-1/add");
+  EXPECT_EQ(decode_properties(dead->properties())->message_id, decode_request(dead->body())->message_id);
   publish_replayed(envelope("POST", "/v1/counters/c-1/add", "{}"));
   EXPECT_TRUE(letter(requests)) << "whoever asked then does not wait any more";
 }
