@@ -2,7 +2,7 @@
 # what `cmake --install` puts where.
 #
 #   bin/switchboard   lib/switchboard/plugins   etc/switchboard/standalone.toml
-#   include/switchboard/{sdk,messages,base}     lib/cmake/Switchboard     share/doc/switchboard
+#   include/switchboard/{sdk,messages,base}     lib/cmake/Switchboard     share/doc/switchboard/{README.md,docs,actors,…}
 
 add_library(Switchboard::sdk ALIAS switchboard_sdk)
 
@@ -66,7 +66,11 @@ foreach(source ${switchboard_sdk_sources})
 endforeach()
 install(FILES "${CMAKE_BINARY_DIR}/installed/SwitchboardConfig.cmake" cmake/SwitchboardPlugin.cmake
   "${CMAKE_BINARY_DIR}/lib/cmake/Switchboard/SwitchboardConfigVersion.cmake" DESTINATION lib/cmake/Switchboard)
-install(FILES README.md DESTINATION share/doc/switchboard)
-install(DIRECTORY docs DESTINATION share/doc/switchboard)
-install(FILES src/sdk/README.md DESTINATION share/doc/switchboard/sdk)
-install(DIRECTORY examples DESTINATION share/doc/switchboard)
+# The documents under the paths that they have here, so that their links hold.
+set(switchboard_documents README.md src/sdk/README.md config/README.md config/standalone.toml config/alerts.yml)
+file(GLOB actor_documents CONFIGURE_DEPENDS RELATIVE "${CMAKE_SOURCE_DIR}" "${CMAKE_SOURCE_DIR}/actors/*/README.md")
+foreach(document ${switchboard_documents} actors/README.md ${actor_documents})
+  get_filename_component(folder ${document} DIRECTORY)
+  install(FILES ${document} DESTINATION share/doc/switchboard/${folder})
+endforeach()
+install(DIRECTORY docs examples DESTINATION share/doc/switchboard)

@@ -68,7 +68,9 @@ when_set effect_of_setting(agent_status now, bool on_queue_call, agent_status wa
 no_answer_cost cost_of(std::string_view reason, int count, const no_answer_policy& policy) noexcept {
   if (reason == "noanswer")
     return {policy.most > 0 && count >= policy.most, policy.rest};
-  const bool is_fault = reason == "busy" || reason == "failed";
+  // The queue or the caller changed their mind, or the agent did. Anything else may be so again at once.
+  constexpr std::string_view no_fault[] = {"answered_elsewhere", "caller_left", "withdrawn", "rejected", "over"};
+  const bool is_fault = std::find(std::begin(no_fault), std::end(no_fault), reason) == std::end(no_fault);
   return {false, is_fault ? policy.fault_rest : milliseconds{0}};
 }
 

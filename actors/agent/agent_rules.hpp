@@ -85,7 +85,7 @@ struct no_answer_policy {
   int most = 3;              ///< in a row; then paused. 0: never
   milliseconds pause{};      ///< for so long
   milliseconds rest{};       ///< not offered for so long after each
-  milliseconds fault_rest{}; ///< the same after a leg that was busy or failed
+  milliseconds fault_rest{}; ///< the same after a leg that ended for a reason of its own
 };
 struct no_answer_cost {
   bool paused = false;

@@ -278,6 +278,7 @@ account_result sms_sent(account a, const message& msg, const context&) {
              {{"customer_id", a.customer_id},
               {"destination", destination},
               {"rate", *found},
+              {"started", time_in(in, "tm_create")},
               {"segments", in.integer("segments", 1, 0, 1000)}});
   return out;
 }

@@ -150,17 +150,20 @@ billing_result open(const message& msg, const context& ctx) {
   return out;
 }
 
+/// Ids are the customer's to choose, and may be used again once a call was deleted: what begins later than the one we
+/// know, which is paid, is another one.
+bool is_another(const billing& known, body_reader& in) {
+  const time_point started{milliseconds{in.integer("started", 0, 0, INT64_MAX)}};
+  return !is_running(known) && started > known.started;
+}
+
+billing_result open_again(billing b, const message& msg, const context& ctx) {
+  body_reader in{msg};
+  return is_another(b, in) ? open(msg, ctx) : billing_result{};
+}
+
 milliseconds length_in(body_reader& in) { return milliseconds{in.integer("length_ms", 0, 0, rated_max.count())}; }
 
-billing_result close(billing b, const message& msg, const context& ctx) {
-  body_reader in{msg};
-  billing_result out;
-  if (msg.from_type != "account" || !is_running(b))
-    return out;
-  end_call(b, length_in(in), ctx, out);
-  out.next(std::move(b));
-  return out;
-}
 /// Its answer was never heard of, or the account is younger than the call.
 billing_result close_unopened(const message& msg, const context& ctx) {
   body_reader in{msg};
@@ -170,6 +173,18 @@ billing_result close_unopened(const message& msg, const context& ctx) {
     return out;
   end_call(*b, length_in(in), ctx, out);
   out.event("billing.created", view_of_billing(*b)).next(std::move(*b));
+  return out;
+}
+
+billing_result close(billing b, const message& msg, const context& ctx) {
+  body_reader in{msg};
+  billing_result out;
+  if (msg.from_type != "account")
+    return out;
+  if (!is_running(b))
+    return is_another(b, in) ? close_unopened(msg, ctx) : out;
+  end_call(b, length_in(in), ctx, out);
+  out.next(std::move(b));
   return out;
 }
 
@@ -186,7 +201,19 @@ billing_result charge(const message& msg, const context& ctx) {
   out.event("billing.created", view_of_billing(*b)).next(std::move(*b));
   return out;
 }
-billing_result ordered_already(billing, const message&, const context&) { return {}; }
+/// A call of that very id is under way: then there is no record of it, but it is paid for.
+billing_result charge_again(billing b, const message& msg, const context& ctx) {
+  body_reader in{msg};
+  if (is_another(b, in))
+    return charge(msg, ctx);
+  billing_result out;
+  if (const auto ordered = is_running(b) ? read_order(in, msg, ctx) : std::nullopt)
+    out.send(account_of(*ordered), "settle",
+             {{"customer_id", ordered->customer_id},
+              {"amount_micro", sms_cost(ordered->priced_by, in.integer("segments", 1, 0, 1000))},
+              {"granted_micro", 0}});
+  return out;
+}
 
 billing_result granted(billing b, const message& msg, const context& ctx) {
   const auto amount = body_reader{msg}.integer("amount_micro", 0, 0, money_max);
@@ -328,9 +355,9 @@ const sdk::entity_type<billing>& billing_type() {
                                    {
                                        lists<b>("GET", "/v1/billings"),
                                        answers<b>("GET", "/v1/billings/{id}", show_billing),
-                                       told<b>("open", ordered_already, open),
+                                       told<b>("open", open_again, open),
                                        told<b>("close", close, close_unopened),
-                                       told<b>("charge", ordered_already, charge),
+                                       told<b>("charge", charge_again, charge),
                                        told<b>("granted", granted),
                                        told<b>("refused", refused_money),
                                        told<b>("settled", settled),

@@ -57,7 +57,8 @@ result create_groupcall(body_reader& in, const call& c, const std::vector<sdk::a
             {"ring_method", ring_method},
             {"dial_timeout_ms", dial_timeout},
             {"max_duration_ms", c.max_duration},
-            {"master_call_id", c.parts->master_call_id}});
+            {"master_call_id", c.parts->master_call_id},
+            {"flow_id", c.parts->flow_id}});
   out.reply(200, {{"id", ctx.id()},
                   {"customer_id", c.customer_id},
                   {"calls", json::array()},
@@ -81,6 +82,10 @@ result create(const message& msg, const context& ctx) {
       in.duration("dial_timeout_ms", ctx.setting("dial_timeout_ms", dial_timeout_default), milliseconds{1});
   if (in.find("master_call_id"))
     c.parts.change().master_call_id = in.identity("master_call_id");
+  if (in.find("flow_id")) {
+    c.parts.change().flow_id = in.identity("flow_id");
+    c.parts.change().activeflow_id = ctx.make_uuid();
+  }
   if (to.size() > 1)
     return create_groupcall(in, c, to, dial_timeout, ctx);
   if (in.wrong())
@@ -126,7 +131,6 @@ result answer(call c, const message&, const context&) {
 
 // -- the trunk reports ------------------------------------------------------------------------------------------------
 
-/// The trunk speaks of a call that is over or was never here: its leg must not stay up.
 bool is_simulated(const message& msg) { return body_reader{msg}.flag("simulated", false); }
 
 result far_end_rings(call c, const message& msg, const context& ctx) {
@@ -152,6 +156,8 @@ result far_end_answers(call c, const message& msg, const context& ctx) {
   c.answered = ctx.now();
   c.simulated = is_simulated(msg);
   out.cancel("dial_timeout").arm("max_duration", c.max_duration).event("call.answered", event_data(c));
+  if (c.direction == call_direction::outgoing)
+    begin_flow(c, out);
   tell_partners(c, "call_answered", {{"call_id", c.id}}, out);
   if (c.parts->peer && c.parts->peer->waits) { // the call that dialled us is told by that, and talks to us
     auto with = *c.parts->peer;

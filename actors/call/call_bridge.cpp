@@ -113,7 +113,8 @@ void let_other_go(call& c, result& out) {
   if (gone.dialed)
     out.send(call_at(gone.call_id), "hang_up", {{"customer_id", c.customer_id}});
   else
-    out.send(call_at(gone.call_id), "peer_gone", {{"token", gone.token}, {"hang_up", false}});
+    // One who gave up another bridge for us has nobody else.
+    out.send(call_at(gone.call_id), "peer_gone", {{"token", gone.token}, {"hang_up", !gone.replaces.empty()}});
 }
 
 // -- talking to it, losing it -----------------------------------------------------------------------------------------

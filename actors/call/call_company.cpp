@@ -194,18 +194,21 @@ result answer_for(call c, const message& msg, const context& ctx) {
   return out;
 }
 
-/// A conference that this call has left does not end it any more, nor does the queue it was transferred out of; while
-/// it is being transferred its own doesn't either.
+/// No other tenant's entity ends it, whatever id that one was given. A conference that this call has left does not end
+/// it any more, nor does a queue it was transferred out of or that isn't where it is now; while it is being transferred
+/// its own doesn't either.
 result hang_up_for(call c, const message& msg, const context& ctx) {
   body_reader in{msg};
   result out;
   const auto sender = msg.sender();
   const bool is_room = sender.type == "queue" || sender.type == "conference";
   const bool is_its_room = sender.id == (sender.type == "queue" ? c.queue_id : c.conference_id);
-  const bool has_left = sender.type == "conference" || !c.parts->transferred_from.empty();
+  const bool is_elsewhere = !c.queue_id.empty() || !c.conference_id.empty() || talks_elsewhere(c) || c.parts->moving;
+  const bool has_left = sender.type == "conference" || is_elsewhere || !c.parts->transferred_from.empty();
   if (is_room && !is_its_room && has_left && sender != c.owner)
     return out;
-  if (in.find("customer_id") && !of_same_tenant(c, msg))
+  const bool is_of_another = !msg.customer_id.empty() && msg.customer_id != c.customer_id;
+  if (is_of_another || (in.find("customer_id") && !of_same_tenant(c, msg)))
     return out;
   if (!is_room || !is_its_room || !stays_for_transfer(c, out))
     start_hangup(c, in.text("reason"), ctx, out);

@@ -121,6 +121,8 @@ struct call_parts {
   std::vector<std::string> chained;       ///< calls that are hung up with this one
   std::string master_call_id;             ///< the call this one is chained to
   std::vector<sdk::entity_ref> followers; ///< are told what happens
+  std::string flow_id;                    ///< begins when the call is answered, or at once if it came in
+  std::string activeflow_id;              ///< the run of it
   // For the call record.
   std::string past_queue;
   std::vector<std::string> past_conferences;

@@ -98,6 +98,8 @@ void members(Parts& p, Do each) requires std::same_as<std::remove_const_t<Parts>
   each("past_conferences", p.past_conferences);
   each("transferred_from", p.transferred_from);
   each("transferred_to", p.transferred_to);
+  each("flow_id", p.flow_id);
+  each("activeflow_id", p.activeflow_id);
 }
 template <class Call, class Do>
 void members(Call& c, Do each) requires std::same_as<std::remove_const_t<Call>, call> {

@@ -38,6 +38,8 @@ void show_parts(const call_parts& p, json& shown) {
   put("master_call_id", p.master_call_id);
   put("transferred_from", p.transferred_from);
   put("transferred_to", p.transferred_to);
+  put("flow_id", p.flow_id);
+  put("activeflow_id", p.activeflow_id);
   if (!p.chained.empty())
     shown["chained_call_ids"] = p.chained;
 }
@@ -206,6 +208,8 @@ void finish(call& c, std::string_view cause, const context& ctx, result& out) {
     left.digits = c.parts->digits;
     left.transferred_from = c.parts->transferred_from;
     left.transferred_to = c.parts->transferred_to;
+    left.flow_id = c.parts->flow_id;
+    left.activeflow_id = c.parts->activeflow_id;
     c.parts = {};
     if (!(left == call_parts{}))
       c.parts.change() = std::move(left);
@@ -217,6 +221,13 @@ void finish(call& c, std::string_view cause, const context& ctx, result& out) {
     out.arm("forget", keep);
 }
 
+void begin_flow(const call& c, result& out) {
+  const auto& parts = *c.parts;
+  if (!parts.flow_id.empty())
+    out.send({"activeflow", parts.activeflow_id}, "begin",
+             {{"customer_id", c.customer_id}, {"call_id", c.id}, {"flow_id", parts.flow_id}});
+}
+
 result place(call c, milliseconds dial_timeout, const context& ctx, result out) {
   const bool incoming = c.direction == call_direction::incoming;
   c.id = ctx.id();
@@ -226,6 +237,7 @@ result place(call c, milliseconds dial_timeout, const context& ctx, result out) 
   if (incoming) {
     c.ringing_since = ctx.now();
     out.event("call.ringing", event_data(c));
+    begin_flow(c, out);
   }
   out.arm("dial_timeout", dial_timeout);
   out.send(trunk_of(c), incoming ? "simulate_arrival" : "originate",

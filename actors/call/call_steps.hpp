@@ -66,6 +66,8 @@ bool enter(call& c, call_status next, const context& ctx);
 /// Starts the end of a live call; harmless if it is already ending or over. `why` may be empty: then the table says it.
 void start_hangup(call& c, std::string why, const context& ctx, result& out);
 void finish(call& c, std::string_view cause, const context& ctx, result& out);
+/// The flow it was placed with, if any.
+void begin_flow(const call& c, result& out);
 /// A new call of which everything but times and timers is known: tells the world and the trunk.
 result place(call c, milliseconds dial_timeout, const context& ctx, result out = {});
 

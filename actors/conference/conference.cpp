@@ -424,7 +424,16 @@ result no_room(const message& msg, const context&) {
   return out;
 }
 
-/// It could not come in: its owner's plan has failed, everybody else goes on.
+/// Its owner's plan has failed, and the others are the owner's again. What they still say of this conference is old.
+void give_back(conference& c, const context& ctx, result& out) {
+  if (c.status != conference_status::progressing)
+    return;
+  for (const auto& one : c.participants)
+    out.send({"call", one.call_id}, "leave_conference");
+  finish(c, ctx, out);
+}
+
+/// It could not come in.
 result call_refused(conference c, const message& msg, const context& ctx) {
   const auto who = find(c, call_in(msg));
   result out;
@@ -433,17 +442,19 @@ result call_refused(conference c, const message& msg, const context& ctx) {
   tell_owner(c, "participant_refused", who->call_id, out);
   remove(c, who, ctx, out);
   if (!c.owner.empty())
-    stop(c, ctx, out);
+    give_back(c, ctx, out);
   out.next(std::move(c));
   return out;
 }
 
 /// Its call is over. If it never came in, its owner's plan has failed.
 void is_gone(conference& c, std::vector<participant>::iterator who, const context& ctx, result& out) {
-  const bool never_came = who->status == participant_status::joining;
+  const bool is_plan = who->status == participant_status::joining && !c.owner.empty();
+  if (is_plan)
+    tell_owner(c, "participant_refused", who->call_id, out);
   remove(c, who, ctx, out);
-  if (never_came && !c.owner.empty())
-    stop(c, ctx, out);
+  if (is_plan)
+    give_back(c, ctx, out);
 }
 
 /// "not_found" says what it answers, since a call of that name may have come meanwhile.
@@ -634,6 +645,21 @@ result unfollow(conference c, const message& msg, const context&) {
   return out;
 }
 
+/// Its owner takes one of the calls back; the others are hung up.
+result let_go(conference c, const message& msg, const context& ctx) {
+  result out;
+  if (msg.sender() != c.owner || c.status != conference_status::progressing)
+    return out;
+  c.owner = {};
+  if (const auto who = find(c, call_in(msg)); who != c.participants.end()) {
+    out.send({"call", who->call_id}, "leave_conference");
+    remove(c, who, ctx, out);
+  }
+  stop(c, ctx, out);
+  out.next(std::move(c));
+  return out;
+}
+
 result stop_for(conference c, const message&, const context& ctx) {
   result out;
   stop(c, ctx, out);
@@ -697,6 +723,7 @@ const sdk::entity_type<conference>& conference_type() {
           told<c>("who_else", who_else, nobody_else),
           told<c>("follow", follow, nobody_to_follow),
           told<c>("unfollow", unfollow),
+          told<c>("let_go", let_go),
           told<c>("stop", stop_for),
           timer<c>("check", check),
           timer<c>("recording", recorded_enough),

@@ -6,8 +6,9 @@
 
 namespace switchboard::telephony {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(activeflow, id, customer_id, flow_id, call_id, status, reason, actions, at, step,
-                                   answered, accepted, is_over, went_well, digits, collected, jumps, created, updated)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(activeflow, id, customer_id, flow_id, call_id, status, reason, actions,
+                                                at, step, owns_call, answered, accepted, is_over, went_well, digits,
+                                                collected, jumps, created, updated)
 
 namespace runs {
 namespace {
@@ -63,10 +64,24 @@ std::string task_id(const activeflow& a) { return a.id + "-" + std::to_string(a.
 /// The only timer: whatever is waited for, it is not waited for longer.
 void wait_at_most(const activeflow& a, milliseconds most, result& out) { out.arm("limit", most, {{"step", a.step}}); }
 
+/// Nobody else would end that call: its flow was all it was for. Somebody may have stopped the run for a better one,
+/// and a queue, a conference or a connected call may still have the caller.
+bool takes_call_along(const activeflow& a) {
+  return a.owns_call && a.reason != "stopped" && a.reason != "limit" && a.reason != "overflowed";
+}
+
+/// The queue may keep the caller, and must not wait for us to take him back.
+void leave_to_queue(const activeflow& a, result& out) {
+  if (is_at(a, action_type::queue_join))
+    out.send({"queue", current(a)->option.at("queue_id")}, "disown_caller", {{"call_id", a.call_id}});
+}
+
 void finish(activeflow& a, std::string reason, const context& ctx, result& out) {
   a.status = activeflow_status::ended;
   a.reason = std::move(reason);
   a.updated = ctx.now();
+  if (takes_call_along(a))
+    out.send(call_of(a), "hang_up", {{"customer_id", a.customer_id}});
   out.cancel("limit").send(call_of(a), "unfollow").event("activeflow.updated", brief(a));
   out.arm("forget", ctx.setting("keep_ms", keep_default));
 }
@@ -205,12 +220,25 @@ void follow(activeflow& a, result& out) {
   wait_at_most(a, answer_most, out);
 }
 
+result begin(activeflow a, const context& ctx) {
+  a.id = ctx.id();
+  a.created = a.updated = ctx.now();
+  result out;
+  if (!a.flow_id.empty()) {
+    out.send({"flow", a.flow_id}, "fetch_flow", {{"customer_id", a.customer_id}});
+    wait_at_most(a, answer_most, out);
+  } else {
+    follow(a, out);
+  }
+  out.event("activeflow.created", brief(a)).next(std::move(a));
+  return out;
+}
+
 // -- requests ---------------------------------------------------------------------------------------------------------
 
 result create(const message& msg, const context& ctx) {
   body_reader in{msg};
   activeflow a;
-  a.id = ctx.id();
   a.customer_id = sdk::read_customer(in, msg);
   a.call_id = in.identity("call_id");
   const bool named = in.find("flow_id") != nullptr;
@@ -222,15 +250,8 @@ result create(const message& msg, const context& ctx) {
     a.actions = read_actions(in, "actions");
   if (in.wrong())
     return sdk::refused<activeflow>(*in.wrong());
-  a.created = a.updated = ctx.now();
-  result out;
-  if (named) {
-    out.send({"flow", a.flow_id}, "fetch_flow", {{"customer_id", a.customer_id}});
-    wait_at_most(a, answer_most, out);
-  } else {
-    follow(a, out);
-  }
-  out.event("activeflow.created", brief(a)).reply(200, view(a)).next(std::move(a));
+  auto out = begin(std::move(a), ctx);
+  out.reply(200, view(*out.next_state()));
   return out;
 }
 
@@ -246,6 +267,7 @@ result stop(activeflow a, const message&, const context& ctx) {
   if (is_at(a, action_type::play))
     out.send(call_of(a), "stop_play", {{"customer_id", a.customer_id}, {"play_id", task_id(a)}});
   if (a.status != activeflow_status::ended) {
+    leave_to_queue(a, out);
     a.status = activeflow_status::ended;
     a.reason = "stopped";
     a.updated = ctx.now();
@@ -254,6 +276,18 @@ result stop(activeflow a, const message&, const context& ctx) {
   out.event("activeflow.deleted", brief(a)).reply(200, view(a)).end();
   return out;
 }
+
+/// A call, or the group call it was one of, was placed with a flow.
+result begin_for(const message& msg, const context& ctx) {
+  body_reader in{msg};
+  activeflow a;
+  a.customer_id = in.identity("customer_id");
+  a.call_id = in.identity("call_id");
+  a.flow_id = in.identity("flow_id");
+  a.owns_call = true;
+  return in.wrong() ? result{} : begin(std::move(a), ctx);
+}
+result begin_again(activeflow, const message&, const context&) { return {}; }
 
 // -- what others report -----------------------------------------------------------------------------------------------
 
@@ -350,9 +384,16 @@ bool is_from_queue(const activeflow& a, const message& msg) {
          msg.from_id == current(a)->option.at("queue_id") && is_named(a, msg, "call_id", a.call_id);
 }
 
-/// From now on the queue's own limits count; ours is for a queue that forgets us.
+/// From now on the queue's own limits count; ours is for a queue that forgets us. So late that we have gone on, the
+/// caller is wanted back; if we are over, the queue has him.
 result caller_accepted(activeflow a, const message& msg, const context&) {
-  if (!is_from_queue(a, msg) || a.accepted)
+  if (!is_from_queue(a, msg)) {
+    result out;
+    out.send(msg.sender(), a.status == activeflow_status::ended ? "disown_caller" : "remove_caller",
+             {{"call_id", a.call_id}});
+    return out;
+  }
+  if (a.accepted)
     return {};
   a.accepted = true;
   result out;
@@ -361,15 +402,25 @@ result caller_accepted(activeflow a, const message& msg, const context&) {
   return out;
 }
 
+result nobody_to_wait(const message& msg, const context&) {
+  result out;
+  out.send(msg.sender(), "disown_caller", {{"call_id", body_reader{msg}.text("call_id")}});
+  return out;
+}
+
 result caller_refused(activeflow a, const message& msg, const context& ctx) {
   return is_from_queue(a, msg) ? go_on(std::move(a), false, ctx) : result{};
 }
 
-/// An abandoned caller's call is over too: he is not waited for long, but nothing new is begun for him.
-result caller_left(activeflow a, const message& msg, const context&) {
+/// An abandoned caller's call is over too: he is not waited for long, but nothing new is begun for him. One who was
+/// sent on to another queue or a number is theirs.
+result caller_left(activeflow a, const message& msg, const context& ctx) {
   if (!is_from_queue(a, msg))
     return {};
-  const auto outcome = body_reader{msg}.text("outcome");
+  body_reader in{msg};
+  const auto outcome = in.text("outcome");
+  if (outcome == "overflowed" && in.text("target", "owner") != "owner")
+    return over(std::move(a), "overflowed", ctx);
   if (outcome != "abandoned")
     return go_on_soon(std::move(a), outcome == "serviced");
   a.is_over = true;
@@ -417,8 +468,15 @@ result limit_over(activeflow a, const message& msg, const context& ctx) {
   case action_type::conference_join:
   case action_type::connect:
     return over(std::move(a), "limit", ctx); // others have the call, and it stays with them
-  case action_type::queue_join:
-    return a.accepted ? over(std::move(a), "limit", ctx) : go_on(std::move(a), false, ctx);
+  case action_type::queue_join: {
+    if (!a.accepted)
+      return go_on(std::move(a), false, ctx);
+    result out;
+    leave_to_queue(a, out);
+    finish(a, "limit", ctx, out);
+    out.next(std::move(a));
+    return out;
+  }
   case action_type::answer:
   case action_type::goto_action:
   case action_type::hangup:
@@ -451,6 +509,7 @@ const sdk::entity_type<activeflow>& activeflow_type() {
                                        lists<a>("GET", "/v1/activeflows"),
                                        answers<a>("GET", "/v1/activeflows/{id}", show),
                                        answers<a>("DELETE", "/v1/activeflows/{id}", stop),
+                                       told<a>("begin", begin_again, begin_for),
                                        told<a>("flow_actions", flow_actions),
                                        told<a>("flow_refused", flow_refused),
                                        told<a>("call_followed", call_followed),
@@ -460,7 +519,7 @@ const sdk::entity_type<activeflow>& activeflow_type() {
                                        told<a>("call_digit", call_digit),
                                        told<a>("play_finished", play_finished),
                                        told<a>("connect_finished", connect_finished),
-                                       told<a>("caller_accepted", caller_accepted),
+                                       told<a>("caller_accepted", caller_accepted, nobody_to_wait),
                                        told<a>("caller_refused", caller_refused),
                                        told<a>("caller_left", caller_left),
                                        told<a>("join_refused", join_refused),

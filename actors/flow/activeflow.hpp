@@ -31,6 +31,7 @@ struct activeflow {
   action_list actions;
   std::size_t at = 0;               ///< the action that runs
   std::int64_t step = 0;            ///< actions begun; names the timer, and what the call is asked for
+  bool owns_call = false;           ///< the call was placed with its flow, and ends with it
   bool answered = false;            ///< the call is
   bool accepted = false;            ///< the queue of a queue_join has the caller
   bool is_over = false;             ///< the action is, and the next one begins in a moment unless the call ends

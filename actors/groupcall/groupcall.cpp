@@ -7,9 +7,9 @@
 namespace switchboard::telephony {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(groupcall_member, call_id, destination, status, reason)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(groupcall, id, customer_id, status, method, source, members, answer_call_id,
-                                   master_call_id, dial_timeout, max_duration, delete_when_over, created, answered,
-                                   updated, ended)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(groupcall, id, customer_id, status, method, source, members,
+                                                answer_call_id, master_call_id, flow_id, activeflow_id, dial_timeout,
+                                                max_duration, delete_when_over, created, answered, updated, ended)
 
 namespace {
 
@@ -46,22 +46,27 @@ json view(const groupcall& g) {
     if (one.status != member_status::waiting)
       ids.push_back(one.call_id);
   }
-  return {{"id", g.id},
-          {"customer_id", g.customer_id},
-          {"status", sdk::text(g.status)},
-          {"ring_method", sdk::text(g.method)},
-          {"answer_method", "hangup_others"},
-          {"source", g.source},
-          {"destinations", std::move(destinations)},
-          {"calls", std::move(calls)},
-          {"call_ids", std::move(ids)},
-          {"call_count", live(g)},
-          {"answer_call_id", g.answer_call_id},
-          {"master_call_id", g.master_call_id},
-          {"tm_create", sdk::shown(g.created)},
-          {"tm_progressing", sdk::shown(g.answered)},
-          {"tm_update", sdk::shown(g.updated)},
-          {"tm_hangup", sdk::shown(g.ended)}};
+  json shown{{"id", g.id},
+             {"customer_id", g.customer_id},
+             {"status", sdk::text(g.status)},
+             {"ring_method", sdk::text(g.method)},
+             {"answer_method", "hangup_others"},
+             {"source", g.source},
+             {"destinations", std::move(destinations)},
+             {"calls", std::move(calls)},
+             {"call_ids", std::move(ids)},
+             {"call_count", live(g)},
+             {"answer_call_id", g.answer_call_id},
+             {"master_call_id", g.master_call_id},
+             {"tm_create", sdk::shown(g.created)},
+             {"tm_progressing", sdk::shown(g.answered)},
+             {"tm_update", sdk::shown(g.updated)},
+             {"tm_hangup", sdk::shown(g.ended)}};
+  if (!g.flow_id.empty()) {
+    shown["flow_id"] = g.flow_id;
+    shown["activeflow_id"] = g.activeflow_id;
+  }
+  return shown;
 }
 
 result shows(const groupcall& g) {
@@ -199,6 +204,9 @@ groupcall read(body_reader& in, const context& ctx) {
   g.master_call_id = in.text("master_call_id");
   if (!g.master_call_id.empty() && !is_identity(g.master_call_id))
     in.complain("master_call_id must be an id");
+  g.flow_id = in.text("flow_id");
+  if (!g.flow_id.empty() && !is_identity(g.flow_id))
+    in.complain("flow_id must be an id");
   g.dial_timeout =
       in.duration("dial_timeout_ms", ctx.setting("dial_timeout_ms", dial_timeout_default), milliseconds{1});
   g.max_duration =
@@ -277,6 +285,11 @@ result call_answered(groupcall g, const message& msg, const context& ctx) {
       hang_up(other, out);
   }
   arm_guard(g.max_duration, out);
+  if (!g.flow_id.empty()) {
+    g.activeflow_id = ctx.make_uuid();
+    out.send({"activeflow", g.activeflow_id}, "begin",
+             {{"customer_id", g.customer_id}, {"call_id", g.answer_call_id}, {"flow_id", g.flow_id}});
+  }
   out.event("groupcall.progressing", view(g)).next(std::move(g));
   return out;
 }

@@ -29,6 +29,8 @@ struct groupcall {
   std::vector<groupcall_member> members;
   std::string answer_call_id; ///< who answered first; empty: nobody yet
   std::string master_call_id; ///< the call whose end ends this; may be empty
+  std::string flow_id;        ///< begins with who answered; may be empty
+  std::string activeflow_id;  ///< the run of it
   milliseconds dial_timeout{};
   milliseconds max_duration{};
   bool delete_when_over = false;

@@ -68,6 +68,7 @@ json sms_data(const text_message& m, std::size_t n) {
           {"segments", m.segments},
           {"status", sdk::text(one.status)},
           {"reason", one.reason},
+          {"tm_create", sdk::shown(m.created)},
           {"simulated", m.simulated}};
 }
 

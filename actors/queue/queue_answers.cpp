@@ -8,13 +8,13 @@ namespace switchboard::telephony::queues {
 
 namespace {
 
-constexpr int join_tries_max = 5;
+constexpr int join_tries_max = 20; // a minute in all: what moves him out of there may be tried again that long
 constexpr milliseconds join_pause{300};
 
 void take_news(queue& q, queue_agent* who, body_reader& in) {
   const auto sequence = in.integer("sequence", -1, 0, INT64_MAX);
-  if (!who || sequence <= who->sequence)
-    return;
+  if (!who || sequence < who->sequence)
+    return; // old; the same again may be the answer to a question about another channel
   who->status = in.text("status");
   who->since = time_point{milliseconds{in.integer("since", 0, 0, INT64_MAX)}};
   who->sequence = sequence;
@@ -93,8 +93,9 @@ result offer_rejected(queue q, const message& msg, const context& ctx) {
 }
 
 /// The agent is not reserved any more. Once the phone was picked up it is too late for that: the agent hears of it by
-/// `connected` and stays, unless another queue was faster; then this talk goes on without, and ends without wrap-up.
-/// An offer that is over already is let go again, for the agent keeps the place until it hears so.
+/// `connected` and stays until it is released, unless another queue was faster; then this talk goes on without, and
+/// ends without wrap-up. An offer that is over already is let go again, for the agent keeps the place until it hears
+/// so.
 result offer_withdrawn(queue q, const message& msg, const context& ctx) {
   work w{std::move(q), ctx};
   body_reader in{msg};
@@ -104,7 +105,7 @@ result offer_withdrawn(queue q, const message& msg, const context& ctx) {
   auto* served = w.find([&](const auto& c) { return !offer_id.empty() && c.offer_id == offer_id; });
   if (caller)
     w.offer_failed(*caller, *asked, "withdrawn");
-  else if (served && (reason == "not_reserved" || reason == "lease_over"))
+  else if (served && reason == "not_reserved")
     served->offer_id.clear();
   else if (!served)
     free_agent_of(msg, in, w.out);
@@ -139,8 +140,9 @@ result call_joined(queue q, const message& msg, const context& ctx) {
   return std::move(w).done();
 }
 
-/// It does not exist, is over or is somewhere else. One who overflowed to here may still be on his way out of the other
-/// queue. While he waits this is the answer to an audit; a talk is in its conference, so only its end is news.
+/// It does not exist, is over or is somewhere else. One who overflowed to here, or who comes back from an agent who
+/// hung up, may still be on his way out of the other queue or the conference. While he waits this is the answer to an
+/// audit; a talk is in its conference, so only its end is news.
 result call_refused(queue q, const message& msg, const context& ctx) {
   work w{std::move(q), ctx};
   auto* caller = w.by_call(msg.from_id);
@@ -148,10 +150,11 @@ result call_refused(queue q, const message& msg, const context& ctx) {
     return {};
   const auto reason = body_reader{msg}.text("reason");
   const bool is_over = reason == "not_found" || reason == "call_is_over";
-  if (caller->phase == caller_phase::initiating && !is_over && caller->hops > 0 && ++caller->tries < join_tries_max)
+  const bool is_on_his_way = !is_over && (caller->hops > 0 || caller->attempts > 0);
+  if (caller->phase == caller_phase::initiating && is_on_his_way && ++caller->tries < join_tries_max)
     w.out.arm("retry:" + caller->id, join_pause * caller->tries);
   else if (caller->phase == caller_phase::initiating)
-    w.abandon(*caller, reason, true);
+    w.abandon(*caller, reason, !is_on_his_way); // nobody else has him, or he is not hung up
   else if (caller->phase == caller_phase::overflowing)
     w.overflow_failed(*caller, reason);
   else if (is_over)
@@ -185,20 +188,28 @@ result call_ended(queue q, const message& msg, const context& ctx) {
     w.offer_failed(*asked, *leg, reason);
   else if (auto* served = w.by_agent_leg(msg.from_id); served && served->phase == caller_phase::calling_back)
     w.callback_failed(*served, "agent_hung_up", false);
+  else if (served && served->phase == caller_phase::joining)
+    w.agent_lost(*served, "agent_hung_up");
   else if (served)
     w.end(*served, "agent_hung_up");
   return std::move(w).done();
 }
 
-/// The number a caller overflowed to is through, or didn't answer: there is nothing to go on with.
+/// The number a caller overflowed to is through, or didn't answer: there is nothing to go on with. Also not for one who
+/// was kicked meanwhile, or whose queue is gone: he talked on, and nobody else would end his call.
 result connect_finished(queue q, const message& msg, const context& ctx) {
   work w{std::move(q), ctx};
-  const auto connect_id = body_reader{msg}.text("connect_id");
+  body_reader in{msg};
+  const auto connect_id = in.text("connect_id");
   auto* caller = w.find([&](const auto& c) { return !connect_id.empty() && c.connect_id == connect_id; });
   if (!caller)
-    return {};
-  w.out.send({"call", caller->call_id}, "hang_up");
-  w.remove(*caller);
+    return nobody_to_go_on_with(msg, ctx);
+  if (in.flag("answered", false)) {
+    w.out.send({"call", caller->call_id}, "hang_up");
+    w.remove(*caller);
+  } else {
+    w.overflow_failed(*caller, in.text("reason", "failed"));
+  }
   return std::move(w).done();
 }
 
@@ -214,6 +225,17 @@ result participant_joined(queue q, const message& msg, const context& ctx) {
   served->agent_in = served->agent_in || call_id == served->agent_call_id;
   if (served->caller_in && served->agent_in)
     w.begin_service(*served);
+  return std::move(w).done();
+}
+
+/// One of the two could not come in; the conference has let the other one go.
+result participant_refused(queue q, const message& msg, const context& ctx) {
+  work w{std::move(q), ctx};
+  auto* served = w.find([&](const auto& c) { return c.conference_id == msg.from_id; });
+  if (served && served->phase == caller_phase::joining && body_reader{msg}.text("call_id") == served->agent_call_id)
+    w.agent_lost(*served, "did_not_join");
+  else if (served)
+    w.end(*served, "conference_ended");
   return std::move(w).done();
 }
 
@@ -257,6 +279,7 @@ result say(const message& msg, std::string name) {
 
 result no_queue_for_agent(const message& msg, const context&) { return say(msg, "unwatch"); }
 result no_queue_for_call(const message& msg, const context&) { return say(msg, "leave_queue"); }
+result nobody_to_go_on_with(const message& msg, const context&) { return say(msg, "hang_up"); }
 result no_queue_for_offer(const message& msg, const context&) {
   result out;
   body_reader in{msg};

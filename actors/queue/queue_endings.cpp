@@ -14,10 +14,13 @@ constexpr int hops_max = 5; // queues that send callers round in a circle
 
 } // namespace
 
-void work::tell_owner(const queue_caller& c, const char* outcome) {
-  if (!c.owner.empty())
-    out.send(c.owner, "caller_left",
-             {{"queue_id", q.id}, {"queuecall_id", c.id}, {"call_id", c.call_id}, {"outcome", outcome}});
+void work::tell_owner(const queue_caller& c, const char* outcome, std::string_view target) {
+  if (c.owner.empty())
+    return;
+  json body{{"queue_id", q.id}, {"queuecall_id", c.id}, {"call_id", c.call_id}, {"outcome", outcome}};
+  if (!target.empty())
+    body["target"] = target;
+  out.send(c.owner, "caller_left", std::move(body));
 }
 
 void work::remove(queue_caller& c) {
@@ -89,7 +92,7 @@ void work::overflow(queue_caller& c, const std::string& reason) {
             {"target_queue_id", q.overflow.queue_id},
             {"destination", q.overflow.destination},
             {"waited_ms", (ctx.now() - c.joined).count()}});
-  tell_owner(c, "overflowed");
+  tell_owner(c, "overflowed", target);
   c.owner = {};
   if (back_to_owner) {
     out.send({"call", c.call_id}, "leave_queue");

@@ -220,9 +220,12 @@ result list_decisions(queue q, const message&, const context&) {
 result update(queue q, const message& msg, const context& ctx) {
   body_reader in{msg};
   work w{std::move(q), ctx};
+  const auto channel = w.q.channel;
   read_profile(in, w.q);
   if (in.wrong())
     return sdk::refused<queue>(*in.wrong());
+  if (w.q.channel != channel)
+    w.ask_agents();
   w.q.updated = ctx.now();
   w.out.event("queue.updated", view(w.q)).reply(200, view(w.q));
   return std::move(w).done(); // the new rules may let somebody be served
@@ -387,6 +390,23 @@ result take_caller(queue q, const message& msg, const context& ctx) {
 
 result no_queue_for_new_caller(const message& msg, const context& ctx) {
   return refuse_caller(msg, ctx, body_reader{msg}.text("call_id"), "not_found");
+}
+
+/// Whoever put the caller in cares no more: from now on he is treated as one who came by himself.
+result disown_caller(queue q, const message& msg, const context& ctx) {
+  work w{std::move(q), ctx};
+  if (auto* caller = w.by_call(body_reader{msg}.text("call_id")); caller && caller->owner == msg.sender())
+    caller->owner = {};
+  return std::move(w).done();
+}
+
+/// Whoever put the caller in wants him back.
+result remove_caller(queue q, const message& msg, const context& ctx) {
+  work w{std::move(q), ctx};
+  auto* caller = w.by_call(body_reader{msg}.text("call_id"));
+  if (caller && caller->owner == msg.sender())
+    w.end(*caller, "kicked", true);
+  return std::move(w).done();
 }
 
 /// The same as the request, from whoever put the caller in; harmless if it can't be.

@@ -25,6 +25,8 @@ result waited_too_long(queue q, const message& msg, const context& ctx) {
   auto* caller = w.by_id(id_in(msg));
   if (caller && caller->phase < caller_phase::calling_back)
     w.overflow(*caller, caller->is_virtual() ? "callback_expired" : "wait_timeout");
+  else if (caller && caller->phase == caller_phase::joining)
+    caller->overflow_reason = "wait_timeout"; // if nothing comes of it
   return std::move(w).done();
 }
 
@@ -43,7 +45,7 @@ result did_not_join(queue q, const message& msg, const context& ctx) {
   if (caller && caller->phase == caller_phase::calling_back)
     w.callback_failed(*caller, "noanswer", true);
   else if (caller && caller->phase == caller_phase::joining)
-    w.end(*caller, "join_timeout");
+    w.agent_lost(*caller, "join_timeout");
   return std::move(w).done();
 }
 

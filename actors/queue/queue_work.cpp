@@ -219,6 +219,26 @@ void work::begin_service(queue_caller& c) {
   announce("queue.connected", c, {{"waited_ms", waited.count()}});
 }
 
+/// He may still be on his way into the conference: he is in line again once his call says that it is ours alone.
+void work::agent_lost(queue_caller& c, const std::string& reason) {
+  const auto room = std::exchange(c.conference_id, {});
+  c.caller_in = c.agent_in = false;
+  out.cancel("join:" + c.id);
+  if (c.is_virtual()) {
+    out.send({"conference", room}, "stop");
+    return callback_failed(c, reason, false);
+  }
+  announce("queue.agent_lost", c, {{"reason", reason}});
+  let_agent_go(c, milliseconds{0});
+  out.send({"conference", room}, "let_go", {{"call_id", c.call_id}});
+  c.offer_id.clear();
+  c.agent_id.clear();
+  c.agent_call_id.clear();
+  c.phase = caller_phase::initiating;
+  c.tries = 0;
+  ask_to_join(c);
+}
+
 void work::let_agent_go(queue_caller& c, milliseconds wrap_up) {
   hang_up(c.agent_call_id);
   if (!c.offer_id.empty())
@@ -281,6 +301,13 @@ void work::announce_position(const queue_caller& c) {
                                   {"call_id", c.call_id},
                                   {"position", position},
                                   {"estimated_wait_ms", wait ? json(*wait) : json()}});
+}
+
+void work::ask_agents() {
+  for (auto& one : q.agents) {
+    one.free = 0;
+    out.send({"agent", one.agent_id}, "watch", {{"customer_id", q.customer_id}});
+  }
 }
 
 // -- what ends every handler ------------------------------------------------------------------------------------------

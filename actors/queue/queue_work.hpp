@@ -71,6 +71,8 @@ struct work {
   void answered(queue_caller& c, const queue_offer& by);
   void bring_together(queue_caller& c);
   void begin_service(queue_caller& c);
+  /// Between the answer and the talk: the caller comes back to his old place.
+  void agent_lost(queue_caller& c, const std::string& reason);
   /// This agent did not work out: the caller waits on, at the old place.
   void offer_failed(queue_caller& c, const queue_offer& one, const std::string& reason);
   void rescind_all(queue_caller& c, const std::string& reason, const std::string& but_offer = {});
@@ -85,7 +87,7 @@ struct work {
   void overflow(queue_caller& c, const std::string& reason);
   void send_to_queue(queue_caller& c);
   void overflow_failed(queue_caller& c, const std::string& reason);
-  void tell_owner(const queue_caller& c, const char* outcome);
+  void tell_owner(const queue_caller& c, const char* outcome, std::string_view target = {});
   void remove(queue_caller& c);
 
   // -- or is called back
@@ -94,6 +96,8 @@ struct work {
   void callback_failed(queue_caller& c, const std::string& reason, bool counts);
 
   void announce_position(const queue_caller& c);
+  /// What is known of their free places is not of this channel.
+  void ask_agents();
 
   // -- what ends every handler
   result done() &&;
@@ -130,6 +134,8 @@ result ask_callback(queue q, const message& msg, const context& ctx);
 result take_caller(queue q, const message& msg, const context& ctx);
 result no_queue_for_new_caller(const message& msg, const context& ctx);
 result callback_wanted(queue q, const message& msg, const context& ctx);
+result disown_caller(queue q, const message& msg, const context& ctx);
+result remove_caller(queue q, const message& msg, const context& ctx);
 
 // Agents.
 result agent_status_news(queue q, const message& msg, const context& ctx);
@@ -146,6 +152,7 @@ result call_answered(queue q, const message& msg, const context& ctx);
 result call_ended(queue q, const message& msg, const context& ctx);
 result connect_finished(queue q, const message& msg, const context& ctx);
 result participant_joined(queue q, const message& msg, const context& ctx);
+result participant_refused(queue q, const message& msg, const context& ctx);
 result conference_over(queue q, const message& msg, const context& ctx);
 result caller_accepted(queue q, const message& msg, const context& ctx);
 result caller_refused(queue q, const message& msg, const context& ctx);
@@ -153,6 +160,7 @@ result caller_refused(queue q, const message& msg, const context& ctx);
 // Whoever relies on a queue that is not here (any more) is set free.
 result no_queue_for_agent(const message& msg, const context&);
 result no_queue_for_call(const message& msg, const context&);
+result nobody_to_go_on_with(const message& msg, const context&);
 result no_queue_for_offer(const message& msg, const context&);
 
 // Timers.

@@ -6,7 +6,6 @@
 
 #include "base/ids.hpp"
 #include "messages/json_object.hpp"
-#include "messages/service_names.hpp"
 #include "runtime/bearer_token.hpp"
 
 namespace switchboard::http {
@@ -132,6 +131,13 @@ std::optional<http_answer> take_message_id(const http_request& from, const std::
   return std::nullopt;
 }
 
+/// What a service's error says of when it may help to ask again; 0 if nothing that can be used.
+milliseconds retry_after_in(const json& error) {
+  const auto said = error.is_object() ? error.find("retry_after") : error.end();
+  const bool usable = error.is_object() && said != error.end() && said->is_number_integer() && *said > 0;
+  return usable ? std::chrono::seconds{std::min<std::int64_t>(said->get<std::int64_t>(), 86'400)} : milliseconds{0};
+}
+
 /// The service's error as it is, but for the domain: which of our services refused is not the client's business.
 http_answer service_error(const response& from) {
   auto inner = from.error;
@@ -144,6 +150,7 @@ http_answer service_error(const response& from) {
 } // namespace
 
 std::variant<gateway_call, http_answer> decode_request(const http_request& from, const gateway_rules& rules,
+                                                       const runtime::served_names& served,
                                                        const runtime::jwt_verifier* tokens, time_point now) {
   if (auto answer = answer_of_method(from))
     return *std::move(answer);
@@ -155,11 +162,11 @@ std::variant<gateway_call, http_answer> decode_request(const http_request& from,
   if (from.target.size() > target_bytes_max || !is_visible(from.target))
     return error_answer(400, text(errc::bad_format), "the path is not 1 to 4096 visible ASCII characters");
   what.route = runtime::without_token(from.target);
-  auto service = service_of_route(what.route);
+  what.method = service_method(from.method);
+  auto service = served.service_of(what.method, what.route);
   if (!service)
     return error_answer(404, text(errc::not_found), "no such route");
   made.call.service = *std::move(service);
-  what.method = service_method(from.method);
   what.timestamp = now;
   if (const auto trace = from.header("traceparent"); trace.size() == traceparent_bytes && is_visible(trace))
     what.headers["traceparent"] = trace;
@@ -182,6 +189,8 @@ http_answer encode_response(const std::string& message_id, const response& from,
     made = {from.status_code, "application/json", from.body.is_null() ? std::string{} : dump(from.body), {}};
   if (made.status == 204 || made.status == 304 || made.body.empty())
     made.content_type.clear(), made.body.clear();
+  if (retry_after == milliseconds{0})
+    retry_after = retry_after_in(from.error);
   if (retry_after > milliseconds{0})
     for (auto& [name, value] : made.headers)
       if (name == "Retry-After")

@@ -11,6 +11,7 @@
 #include "bridges/http/http_message.hpp"
 #include "runtime/jwt.hpp"
 #include "runtime/rpc_client.hpp"
+#include "runtime/served_names.hpp"
 
 namespace switchboard::http {
 
@@ -32,6 +33,7 @@ struct gateway_call {
 
 /// `tokens` null: no token is valid.
 std::variant<gateway_call, http_answer> decode_request(const http_request& from, const gateway_rules& rules,
+                                                       const runtime::served_names& served,
                                                        const runtime::jwt_verifier* tokens, time_point now);
 
 /// `message_id` as the client knows it. `retry_after`: for a 503, if known.

@@ -81,7 +81,7 @@ void gateway::handle(http_request what, runtime::asio_unit& home, reply done) {
     answer.headers.emplace_back("Upgrade", "websocket");
     return done(std::move(answer));
   }
-  auto read = decode_request(what, rules_, tokens_.get(), node_.clock.now());
+  auto read = decode_request(what, rules_, node_.served, tokens_.get(), node_.clock.now());
   if (auto* answer = std::get_if<http_answer>(&read))
     return done(std::move(*answer));
   for (std::size_t i = 0; i < waiters_.size(); ++i)

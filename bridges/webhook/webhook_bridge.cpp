@@ -43,7 +43,9 @@ expected<void> webhook_bridge::start() {
   supervisor_ = runtime::spawn_supervisor(node_, {"/webhook", {}, {}});
   runtime::child_spec child{
       sorter_name, "webhook_sorter", runtime::restart_policy::permanent,
-      [with = line_tools{node_, courier_, how_}, rpc = rpc_] { return expected<caf::actor>{spawn_sorter(with, rpc)}; }};
+      [with = line_tools{node_, courier_, how_}, rpc = rpc_, in_front = std::make_shared<gate>()] {
+        return expected<caf::actor>{spawn_sorter(with, rpc, in_front)};
+      }};
   auto added =
       ask_and_wait<runtime::child_added>(node_, supervisor_, runtime::add_child{std::move(child)}, answer_most);
   if (!added)

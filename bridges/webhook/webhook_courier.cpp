@@ -22,7 +22,7 @@ post make_post(const parcel& what, time_point now) {
                              what.attempt,
                              signature(secret, now, what.body),
                              voipbin_signature(secret, what.body)};
-  return {what.to->url, request_fields(what.to->url, facts), what.body};
+  return {what.to->customer_id, what.to->url, request_fields(what.to->url, facts), what.body};
 }
 
 const char* name_of(verdict what) noexcept {

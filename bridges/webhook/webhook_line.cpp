@@ -54,7 +54,11 @@ public:
           if (at_work_ && what.number == number_)
             try_now();
         },
-        [this](change_target& what) { to_ = std::move(what.now); },
+        [this](change_target& what) {
+          if (what.now->url != to_->url)
+            fares_ = fare::unknown; // so the entity thinks, too
+          to_ = std::move(what.now);
+        },
         [this](finish_line) { on_finish(); },
         [this](quit_line) { quit(); },
     }

@@ -22,7 +22,7 @@ void be_impatient() {
   static_cast<void>(done);
 }
 
-expected<resolver::endpoints> look_up(boost::asio::thread_pool& pool, const std::string& host, std::uint16_t port) {
+expected<resolver::endpoints> ask_system(boost::asio::thread_pool& pool, const std::string& host, std::uint16_t port) {
   be_impatient();
   tcp::resolver system{pool.get_executor()};
   boost::system::error_code failed;
@@ -42,15 +42,39 @@ resolver::~resolver() {
   pool_.join();
 }
 
-void resolver::resolve(const std::string& host, std::uint16_t port, std::function<void(expected<endpoints>)> done) {
+void resolver::resolve(question what) {
   boost::system::error_code no_address;
-  const auto literal = boost::asio::ip::make_address(host, no_address);
+  const auto literal = boost::asio::ip::make_address(what.host, no_address);
   if (!no_address)
-    return boost::asio::post(home_,
-                             [done = std::move(done), to = tcp::endpoint{literal, port}] { done(endpoints{to}); });
-  boost::asio::post(pool_, [this, host, port, done = std::move(done)]() mutable {
-    boost::asio::post(home_, [done = std::move(done), found = look_up(pool_, host, port)] { done(found); });
+    return boost::asio::post(
+        home_, [done = std::move(what.done), to = tcp::endpoint{literal, what.port}] { done(endpoints{to}); });
+  const auto [turn, is_first] = waiting_.try_emplace(what.customer_id);
+  if (is_first)
+    look_up(std::move(what));
+  else
+    turn->second.push_back(std::move(what));
+}
+
+void resolver::look_up(question what) {
+  boost::asio::post(pool_, [this, what = std::move(what)]() mutable {
+    auto found = ask_system(pool_, what.host, what.port);
+    boost::asio::post(home_, [this, what = std::move(what), found = std::move(found), alive = std::weak_ptr{alive_}] {
+      what.done(found);
+      if (!alive.expired())
+        look_up_next(what.customer_id);
+    });
   });
+}
+
+void resolver::look_up_next(const std::string& customer_id) {
+  const auto turn = waiting_.find(customer_id);
+  while (!turn->second.empty()) {
+    auto next = std::move(turn->second.front());
+    turn->second.pop_front();
+    if (next.is_wanted())
+      return look_up(std::move(next));
+  }
+  waiting_.erase(turn);
 }
 
 } // namespace switchboard::webhook

@@ -10,6 +10,7 @@
 #include <boost/beast/http/write.hpp>
 
 #include "bridges/webhook/webhook_addresses.hpp"
+#include "runtime/log.hpp"
 
 namespace switchboard::webhook {
 
@@ -35,8 +36,8 @@ http::request<http::string_body> request_of(post&& what) {
 } // namespace
 
 session::session(session_tools with, post what, done_handler done)
-    : with_(with), done_(std::move(done)), stream_(with.home), timer_(with.home), to_(what.to),
-      request_(request_of(std::move(what))), buffer_(answer_header_bytes_max + answer_body_bytes_max) {
+    : with_(with), done_(std::move(done)), stream_(with.home), timer_(with.home), customer_id_(what.customer_id),
+      to_(what.to), request_(request_of(std::move(what))), buffer_(answer_header_bytes_max + answer_body_bytes_max) {
   answer_.header_limit(answer_header_bytes_max);
   answer_.body_limit(answer_body_bytes_max);
 }
@@ -55,9 +56,9 @@ void session::start() {
     if (!cancelled)
       self->on_timeout();
   });
-  with_.names.resolve(to_.host, to_.port, [self = shared_from_this()](const expected<resolver::endpoints>& found) {
-    self->on_resolved(found);
-  });
+  const auto self = shared_from_this();
+  with_.names.resolve({customer_id_, to_.host, to_.port, [self] { return self->done_ != nullptr; },
+                       [self](const expected<resolver::endpoints>& found) { self->on_resolved(found); }});
 }
 
 void session::on_resolved(const expected<resolver::endpoints>& found) {
@@ -68,8 +69,10 @@ void session::on_resolved(const expected<resolver::endpoints>& found) {
   const auto refused = std::find_if(found->begin(), found->end(), [&](const tcp::endpoint& each) {
     return !with_.how.private_addresses && !is_public(each.address());
   });
-  if (refused != found->end())
-    return finish({verdict::permanent, 0, "refused: " + refused->address().to_string() + " is not a public address"});
+  if (refused != found->end()) { // the customer learns no address of the inside
+    runtime::log::warning("webhook_address_refused", {{"host", to_.host}, {"address", refused->address().to_string()}});
+    return finish({verdict::permanent, 0, "refused: " + to_.host + " is not a public address"});
+  }
   stage_ = "connecting";
   addresses_ = *found; // and to no others: a second look-up might say something else
   stream_.async_connect(

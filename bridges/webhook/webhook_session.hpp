@@ -33,6 +33,7 @@ struct session_tools {
 };
 
 struct post {
+  std::string customer_id;
   http_url to;
   std::vector<http_field> fields;
   std::string body;
@@ -70,6 +71,7 @@ private:
   boost::beast::tcp_stream stream_;
   std::optional<boost::asio::ssl::stream<boost::beast::tcp_stream&>> tls_;
   boost::asio::steady_timer timer_;
+  const std::string customer_id_;
   http_url to_;
   resolver::endpoints addresses_;
   boost::beast::http::request<boost::beast::http::string_body> request_;

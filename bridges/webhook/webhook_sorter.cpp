@@ -28,29 +28,19 @@ namespace switchboard::webhook {
 namespace {
 
 constexpr const char* events_queue = "bin-manager.webhook.subscribe";
-constexpr std::string_view own_resource = "webhook";
 constexpr auto ask_again_after = std::chrono::seconds{1};
 constexpr auto answer_timeout = std::chrono::seconds{10};
 constexpr int page_size = 100;
 
-std::vector<runtime::consumed_queue> sorter_queues(const options& how) {
+std::vector<runtime::consumed_queue> sorter_queues(const options& how, std::shared_ptr<gate> in_front) {
   runtime::consumed_queue queue;
   queue.name = events_queue;
+  queue.gate = std::move(in_front);
   for (const auto& resource : how.sources)
     if (resource != own_resource)
       queue.exchanges.push_back(event_exchange(resource));
   queue.exchanges.push_back(event_exchange(own_resource));
   return {queue};
-}
-
-/// What our own publishers say beside the body, so that most events need not be read. Empty: it has to be.
-std::string customer_of(const message& what) {
-  const auto glance = glance_properties(what.properties());
-  if (!glance || glance->headers.empty())
-    return {};
-  const auto properties = decode_properties(what.properties());
-  const auto customer = properties && properties->headers ? properties->headers->text("customer_id") : std::nullopt;
-  return customer ? std::string{*customer} : std::string{};
 }
 
 /// The event, as it came, for one webhook.
@@ -68,15 +58,16 @@ message_ptr copy_for(const target& to, const message& what, const event& read) {
 
 class sorter final : public runtime::consumer_actor {
 public:
-  sorter(caf::actor_config& config, const line_tools& with, caf::actor rpc)
+  sorter(caf::actor_config& config, const line_tools& with, caf::actor rpc, const std::shared_ptr<gate>& in_front)
       : consumer_actor(config, with.node,
                        with.node.directory.enter("/webhook/sorter", "webhook_sorter", with.node.clock.now()),
-                       sorter_queues(with.how)),
-        with_(with), rpc_(std::move(rpc)), publisher_(with.node.broker) {}
+                       sorter_queues(with.how, in_front)),
+        with_(with), rpc_(std::move(rpc)), gate_(in_front), publisher_(with.node.broker) {}
 
   caf::behavior make_behavior() override {
     bound_backlogs();
     declare_dead_letters();
+    gate_->open();
     list_webhooks({});
     return caf::message_handler{
         [this](learn_again) { std::exchange(next_step_, {})(); },
@@ -187,6 +178,8 @@ private:
   void learn_next() {
     if (to_learn_.empty()) {
       is_learning_ = false;
+      if (!std::exchange(knows_all_, true))
+        gate_->close(known_.customers());
       return sort_waiting();
     }
     const auto id = to_learn_.front();
@@ -350,11 +343,13 @@ private:
 
   const line_tools with_;
   const caf::actor rpc_;
+  const std::shared_ptr<gate> gate_;
   broker::publisher publisher_;
   targets known_;
   std::unordered_map<std::string, caf::actor> lines_; ///< of enabled webhooks, by id
   std::deque<delivery> waiting_;                      ///< events that came while learning
   bool is_learning_ = false;
+  bool knows_all_ = false;           ///< that were there when it began
   std::deque<std::string> to_learn_; ///< ids
   std::function<void()> next_step_;
   std::set<std::string> missing_; ///< whose queue was missing, since the last event that was copied
@@ -365,8 +360,8 @@ private:
 
 } // namespace
 
-caf::actor spawn_sorter(const line_tools& with, caf::actor rpc) {
-  return with.node.system.spawn<sorter>(with, std::move(rpc));
+caf::actor spawn_sorter(const line_tools& with, caf::actor rpc, std::shared_ptr<gate> in_front) {
+  return with.node.system.spawn<sorter>(with, std::move(rpc), std::move(in_front));
 }
 
 } // namespace switchboard::webhook

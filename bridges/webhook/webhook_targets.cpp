@@ -47,6 +47,13 @@ target_ptr targets::find(const std::string& id) const {
   return found == by_id_.end() ? nullptr : found->second;
 }
 
+std::set<std::string> targets::customers() const {
+  std::set<std::string> all;
+  for (const auto& each : by_customer_)
+    all.insert(each.first);
+  return all;
+}
+
 std::vector<target_ptr> targets::wanting(const event& what) const {
   std::vector<target_ptr> found;
   const auto customer = by_customer_.find(what.customer_id);

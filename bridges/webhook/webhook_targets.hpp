@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -32,6 +33,7 @@ public:
   void put(target_ptr what);
   void remove(const std::string& id);
   target_ptr find(const std::string& id) const;
+  std::set<std::string> customers() const;
   bool has_customer(std::string_view customer_id) const { return by_customer_.contains(std::string{customer_id}); }
   /// Enabled ones of the event's customer that want it.
   std::vector<target_ptr> wanting(const event& what) const;

@@ -33,7 +33,8 @@ expected<void> websocket_bridge::start() {
       asio::dispatch(one->home().context(), [one, batch] { one->dispatch(*batch); });
   };
   auto started = runtime::event_feed::start(
-      node_, node_.io.home(0), {"websocket", how_->exchanges, [count = count_] { return count->any(); }}, pass_on);
+      node_, node_.io.home(0),
+      {"websocket", how_->exchanges, [count = count_] { return count->any(); }, /*of_all_types*/ true}, pass_on);
   if (!started)
     return started.error();
   feed_ = *std::move(started);

@@ -19,7 +19,7 @@ struct options {
   std::size_t message_bytes_max = 64u << 10;       ///< one message of a client; above it: close 1009
   std::size_t topics_max = 100;                    ///< of one connection
   std::size_t connections_max = 20'000;            ///< of all I/O threads together, in equal shares
-  /// Exchanges whose events are pushed.
+  /// Exchanges whose events are pushed, beside those of every hosted type.
   std::vector<std::string> exchanges = watched_exchanges();
 };
 

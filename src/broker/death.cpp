@@ -12,6 +12,7 @@ namespace switchboard::broker {
 namespace {
 
 constexpr std::string_view deaths_header = "x-death";
+constexpr std::string_view replayed_header = "x-replayed";
 
 /// Properties were checked when the message came in; what cannot be read counts as none.
 basic_properties properties_of(const message& what) {
@@ -162,10 +163,17 @@ std::optional<revived> undo_death(const message& dead_letter) {
   }
   for (const auto* name : {"x-retry-attempts", "x-delivery-count", "x-first-error", "x-last-error", "x-trace-id"})
     headers.erase(name);
-  const auto* before = headers.find("x-replayed");
-  headers.set("x-replayed", (before ? before->as_integer().value_or(0) : 0) + 1);
+  const auto* before = headers.find(replayed_header);
+  headers.set(std::string{replayed_header}, (before ? before->as_integer().value_or(0) : 0) + 1);
   return revived{
       queue, make_message(exchange, key, encode_properties(properties), dead_letter.body(), dead_letter.persistent())};
+}
+
+bool is_replayed(const message& what) {
+  if (!carries_headers(what.properties()))
+    return false;
+  const auto properties = properties_of(what);
+  return properties.headers && properties.headers->find(replayed_header);
 }
 
 bool closes_circle(const message& dead_letter, std::string_view queue) {

@@ -32,6 +32,9 @@ struct revived {
 /// Empty if it is no dead letter.
 std::optional<revived> undo_death(const message& dead_letter);
 
+/// True if it has been a dead letter and was replayed: whoever sent it has long stopped waiting.
+bool is_replayed(const message& what);
+
 /// True if delivering this dead letter to `queue` would close a circle that nobody but the broker turns: it has been
 /// in that queue before and was not rejected by a consumer since.
 bool closes_circle(const message& dead_letter, std::string_view queue);

@@ -70,6 +70,7 @@ routed publisher::route(message_ptr what, const path& by) {
   }
   if (by.may_take)
     std::erase_if(found_, [&](const endpoint* to) { return !(*by.may_take)(to->name); });
+  std::erase_if(found_, [&](const endpoint* to) { return !to->admits(*what); });
   if (found_.empty())
     return replied ? routed::replied : routed::unroutable;
   position at = 0;

@@ -71,8 +71,7 @@ std::string event_exchange(std::string_view resource) { return std::string{resou
 
 std::vector<std::string> watched_exchanges() {
   std::vector<std::string> names;
-  for (const auto* resource : {"call", "groupcall", "conference", "agent", "queue", "flow", "activeflow", "message",
-                               "transcribe", "chat", "account", "billing", "webhook"})
+  for (const auto resource : documented_resources)
     names.push_back(event_exchange(resource));
   for (const auto resource : event_resources)
     names.push_back(event_exchange(resource));

@@ -22,7 +22,13 @@ std::string event_exchange(std::string_view resource);
 /// Resources whose events our services announce under a name other than their own: a message tells of its sms.
 inline constexpr std::array<std::string_view, 4> event_resources{"sms", "transcript", "chatmessage", "chatparticipant"};
 
-/// The exchanges that clients of a node watch: those of the documented resources and of event_resources.
+/// Resources that have documented events, whoever announces them.
+inline constexpr std::array<std::string_view, 13> documented_resources{
+    "call",    "groupcall",  "conference", "agent",   "queue",   "flow",   "activeflow",
+    "message", "transcribe", "chat",       "account", "billing", "webhook"};
+
+/// The exchanges that clients of a node watch, whether it hosts their types or others announce them: those of the
+/// documented resources and of event_resources.
 std::vector<std::string> watched_exchanges();
 
 /// The service that owns a route: "/v1/calls/7?x=y" -> "call", "/v1/confbridges" -> "call", "/v1/login" -> "agent". An

@@ -86,7 +86,8 @@ private:
         ->envname("SWITCHBOARD_HTTP");
     app_.add_option("--admin", admin_url_, "admin address of the node, e.g. http://127.0.0.1:8081")
         ->envname("SWITCHBOARD_ADMIN");
-    app_.add_option("--customer", customer_, "act for this customer; new things belong to 'demo' without it");
+    app_.add_option("--customer", customer_,
+                    "act for this customer; without it create, tail and token mean 'demo', and others any");
     app_.add_option("--token", token_, "JSON Web Token to act with")->envname("SWITCHBOARD_TOKEN");
   }
 
@@ -147,10 +148,13 @@ private:
     const auto settings = configuration();
     if (!settings)
       return complain(wrong_config, settings.error().what);
-    if (print_)
+    if (print_) {
       say(to_toml(*settings));
-    else
-      say("the configuration is right\n");
+      return done;
+    }
+    if (const auto found = find_plugins(*settings); !found)
+      return complain(wrong_config, found.error().what);
+    say("the configuration is right\n");
     return done;
   }
 
@@ -222,10 +226,16 @@ private:
     if (as_json_)
       say(dump(answer->body) + "\n");
     else if (good)
-      say(answer->body.is_object() && answer->body.contains("history")   ? history_lines(answer->body)
-          : answer->body.is_object() && answer->body.contains("plugins") ? plugin_lines(answer->body)
-                                                                         : to_people(answer->body));
+      say(in_words(answer->body));
     return good ? done : complain(failed, error_line(answer->status, answer->body));
+  }
+
+  static std::string in_words(const json& body) {
+    const auto has = [&](const char* name) { return body.is_object() && body.value(name, json{}).is_array(); };
+    return has("history")        ? history_lines(body)
+           : has("plugins")      ? plugin_lines(body)
+           : has("dead_letters") ? dead_letter_lines(body)
+                                 : to_people(body);
   }
 
   int tail() {

@@ -46,7 +46,7 @@ error unreachable(const base_url& to, error_code problem) {
   auto cause = problem.message();
   if (!cause.empty())
     cause[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(cause[0])));
-  return {errc::unavailable, "can't reach " + to.text + ": " + cause + "; is the node running? (./dev run)"};
+  return {errc::unavailable, "can't reach " + to.text + ": " + cause + "; is the node running? (switchboard run)"};
 }
 
 error_code connect(asio::io_context& io, beast::tcp_stream& stream, const base_url& to) {

@@ -81,14 +81,14 @@ std::string rows_of(const json& object) {
 
 constexpr std::size_t columns_max = 7; // more do not fit a line; `show` and --json have them all
 
-std::string table_of(const json& list) {
+std::string table_of(const json& list, std::size_t columns = columns_max) {
   std::vector<std::string> names;
   for (const auto& entry : list)
     for (const auto& [name, value] : entry.items())
       if (!is_empty(value) && std::find(names.begin(), names.end(), name) == names.end())
         names.push_back(name);
   names = by_rank(std::move(names));
-  names.resize(std::min(names.size(), columns_max));
+  names.resize(std::min(names.size(), columns));
   std::vector<std::string> lines(list.size() + 1);
   for (const auto& name : names) {
     std::vector<std::string> column{printable(name)};
@@ -223,22 +223,43 @@ std::string history_lines(const json& page) {
 
 std::string plugin_lines(const json& body) {
   json rows = json::array();
-  for (const auto& plugin : body["plugins"])
+  for (const auto& plugin : body["plugins"]) {
+    const auto file = text_at(plugin, "file");
     for (const auto& type : plugin.value("types", json::array()))
       rows.push_back({{"name", text_at(plugin, "plugin") + " " + text_at(plugin, "version")},
                       {"type", text_at(type, "type")},
+                      {"file", file.substr(file.rfind('/') + 1)},
                       {"status", plugin.value("serves", false) ? "serves" : "idle"},
                       {"state_version", type.value("state_version", 0)},
                       {"live", type.value("live", 0)},
                       {"decided", type.value("decided", 0)},
                       {"failed", type.value("failed", 0)}});
-  auto out = to_people(rows);
+  }
+  auto out = rows.empty() ? to_people(rows) : table_of(rows, columns_max + 1);
   for (const auto& plugin : body["plugins"])
     if (const auto why = text_at(plugin, "rolled_back"); !why.empty())
       out += "rolled back: " + text_at(plugin, "plugin") + " " + why + "\n";
   if (const auto& left = body.value("not_moved", json::array()); !left.empty())
     out += "not moved:\n" + to_people(left);
   return out;
+}
+
+std::string dead_letter_lines(const json& body) {
+  constexpr std::size_t error_bytes = 60; // of a line; `show` has it whole
+  json rows = json::array();
+  for (const auto& letter : body["dead_letters"]) {
+    json row = json::object();
+    for (const auto* name : {"id", "queue", "attempts", "reason", "died", "message_id"})
+      row[name] = letter.value(name, json{});
+    auto why = text_at(letter, "last_error");
+    row["last_error"] = why.size() > error_bytes ? why.substr(0, error_bytes) + "..." : std::move(why);
+    rows.push_back(std::move(row));
+  }
+  std::uint64_t all = 0;
+  for (const auto& queue : body.value("queues", json::array()))
+    all += queue.value("messages", std::uint64_t{0});
+  auto out = to_people(rows);
+  return all > rows.size() ? out + "shown: " + std::to_string(rows.size()) + " of " + std::to_string(all) + "\n" : out;
 }
 
 std::string error_line(int status, const json& body) {

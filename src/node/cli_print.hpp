@@ -24,6 +24,9 @@ std::string history_lines(const json& page);
 /// The plugins of a node, a line for each version of each type; then entities that did not go over to a new one.
 std::string plugin_lines(const json& body);
 
+/// Dead letters as a table, and how many there are if those are not all; "none".
+std::string dead_letter_lines(const json& body);
+
 /// The error of a response body, "404 NOT_FOUND: no such call"; falls back to the status alone.
 std::string error_line(int status, const json& body);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/random.hpp"
+#include "runtime/plugins.hpp"
 
 namespace switchboard::node {
 namespace {
@@ -118,6 +119,24 @@ expected<std::string> load_amqp_password(const config& settings) {
   if (settings.amqp.password_file.empty())
     return std::string{"guest"};
   return read_secret(settings.amqp.password_file);
+}
+
+std::string plugins_dir(const config& settings) {
+  if (!settings.node.plugins_dir.empty())
+    return settings.node.plugins_dir;
+  std::error_code ignored;
+  const auto here = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
+  const auto installed = here.parent_path() / "lib/switchboard/plugins";
+  return (std::filesystem::exists(installed, ignored) ? installed : here / "plugins").string();
+}
+
+expected<void> find_plugins(const config& settings) {
+  std::error_code ignored;
+  for (const auto& name : settings.node.plugins)
+    if (const auto path = std::filesystem::path{plugins_dir(settings)} / runtime::plugin_file(name);
+        !std::filesystem::exists(path, ignored))
+      return {errc::not_found, "node.plugins: " + path.string() + ": there is no such file"};
+  return {};
 }
 
 } // namespace switchboard::node

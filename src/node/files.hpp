@@ -1,4 +1,4 @@
-// Small files: read whole, and the HS256 secret that is made at first start.
+// Small files: read whole, and the HS256 secret that is made at first start. Where the plugins' files are.
 #pragma once
 
 #include <string>
@@ -21,6 +21,12 @@ expected<std::string> read_hs256_secret(const config& settings);
 /// 32 random bytes as hexadecimal). Two processes at once end up with the same secret. The node calls it before it
 /// listens.
 expected<void> make_missing_secret(const config& settings);
+
+/// Where node.plugins are: node.plugins_dir, else where this program was installed or built.
+std::string plugins_dir(const config& settings);
+
+/// errc::not_found if one of node.plugins is not there.
+expected<void> find_plugins(const config& settings);
 
 /// The AMQP password: amqp.password_file's first line, or "guest".
 expected<std::string> load_amqp_password(const config& settings);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -67,15 +68,6 @@ public:
 private:
   sigset_t set_;
 };
-
-std::string plugins_dir(const config& settings) {
-  if (!settings.node.plugins_dir.empty())
-    return settings.node.plugins_dir;
-  std::error_code ignored;
-  const auto here = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
-  const auto installed = here.parent_path() / "lib/switchboard/plugins";
-  return (std::filesystem::exists(installed, ignored) ? installed : here / "plugins").string();
-}
 
 std::vector<std::string> folders_of(const std::string& list) {
   std::vector<std::string> folders;
@@ -300,16 +292,22 @@ void greet(const bridges& at, const config& settings, std::chrono::duration<doub
   char seconds[32];
   std::snprintf(seconds, sizeof seconds, "%.2f", took.count());
   const auto http = at.public_http.address();
+  // As it was called, and to where this node really listens.
+  const std::string called{program_invocation_name};
+  const auto where = http == "http://127.0.0.1:8080" ? std::string{} : " --http " + http;
+  const auto& plugins = settings.node.plugins;
+  const bool has_calls = std::find(plugins.begin(), plugins.end(), "call") != plugins.end();
   std::cout << "switchboard " << settings.node.name << " is ready in " << seconds << " s\n"
             << "  AMQP    " << at.amqp.address() << "   user " << settings.amqp.user << ", any RabbitMQ client\n"
             << "  ZeroMQ  " << at.zmq.address() << "    events, two frames: topic, JSON\n"
             << "  HTTP    " << http << "   /v1/... and /ws\n"
             << "  admin   " << at.admin.address() << "   /metrics /healthz /readyz /api/actors\n"
-            << "Try, in another terminal (calls are simulated by the loopback trunk):\n"
-            << "  build/release/switchboard tail\n"
-            << "  build/release/switchboard call create --from +15551234567 --to +15559876543\n"
-            << "  curl " << http << "/v1/calls\n"
-            << std::flush;
+            << "Try, in another terminal:\n"
+            << "  " << called << " tail" << where << '\n';
+  if (has_calls) // simulated by the loopback trunk
+    std::cout << "  " << called << " call create --from +15551234567 --to +15559876543" << where << '\n'
+              << "  curl " << http << "/v1/calls\n";
+  std::cout << "  " << called << " --help\n" << std::flush;
 }
 
 int fail(const error& why) {

@@ -46,6 +46,27 @@ std::string replaced(std::string_view text, std::string_view what, std::string_v
   return made;
 }
 
+/// As its routes say it: tickets, boxes, parties; rates stays. Any noun would be found, since the table says it.
+std::string plural(std::string_view noun) {
+  const auto ends = [&](std::string_view with) { return noun.ends_with(with); };
+  std::string made{noun};
+  if (ends("s"))
+    return made;
+  if (ends("x") || ends("z") || ends("ch") || ends("sh"))
+    return made + "es";
+  const bool by_vowel = noun.size() > 1 && std::string_view{"aeiou"}.find(noun[noun.size() - 2]) != noun.npos;
+  if (!ends("y") || by_vowel)
+    return made + "s";
+  made.pop_back();
+  return made + "ies";
+}
+
+/// An example's text for a plugin of another name.
+std::string renamed(std::string_view text, std::string_view word, std::string_view name) {
+  const auto route = std::string{"/v1/"}.append(word).append("s");
+  return replaced(replaced(text, route, "/v1/" + plural(name)), word, name);
+}
+
 } // namespace
 
 expected<void> check_plugin_name(std::string_view name) {
@@ -71,7 +92,7 @@ expected<std::vector<project_file>> make_plugin_project(std::string_view name, s
   for (const auto& one : plugin_template_files())
     if (one.kind == kind)
       files.push_back({replaced(one.path, known->second, name),
-                       replaced(replaced(one.text, known->second, name), "@SWITCHBOARD_PREFIX@", prefix)});
+                       replaced(renamed(one.text, known->second, name), "@SWITCHBOARD_PREFIX@", prefix)});
   return files;
 }
 

@@ -97,6 +97,8 @@ void consumer_actor::declare_queue(broker::consumer_key key) {
       .then(
           [this, key](const broker::queue_ok& made) {
             links_[key].queue = made.queue;
+            if (auto& gate = links_[key].plan.gate; gate && !made.queue->set_gate(gate))
+              log::warning("queue_without_gate", {{"queue", made.queue->name}}); // then it gets all
             bind(key, 0);
           },
           [this, key](const caf::error& why) { disconnected(key, broker::from_caf(why).what); });

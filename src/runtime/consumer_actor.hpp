@@ -3,6 +3,7 @@
 // class settles it.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,9 +28,10 @@ struct types_taken {};
 
 /// One queue to consume and what it is bound to.
 struct consumed_queue {
-  std::string name;                   ///< durable
-  std::vector<std::string> exchanges; ///< durable fanouts, declared and bound
-  std::uint32_t prefetch = 1000;      ///< unsettled deliveries at once
+  std::string name;                             ///< durable
+  std::vector<std::string> exchanges;           ///< durable fanouts, declared and bound
+  std::uint32_t prefetch = 1000;                ///< unsettled deliveries at once
+  std::shared_ptr<broker::message_gate> gate{}; ///< null: it gets all
 };
 
 class consumer_actor : public bounded_actor {

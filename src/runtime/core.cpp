@@ -26,6 +26,7 @@
 #include "runtime/service.hpp"
 #include "runtime/store_log.hpp"
 #include "runtime/subscriber.hpp"
+#include "runtime/subscription_gate.hpp"
 #include "runtime/supervisor.hpp"
 #include "runtime/watchdog.hpp"
 
@@ -212,7 +213,7 @@ private:
     auto& refused = metrics_.gauge("switchboard_plugins_refused", "Plugins that were not loaded at start.").Add({});
     std::vector<std::string> paths;
     for (const auto& name : options_.plugins) {
-      auto path = std::filesystem::path{options_.plugins_dir} / (name + ".so");
+      auto path = std::filesystem::path{options_.plugins_dir} / plugin_file(name);
       // A name of nothing is a mistake in the configuration; a plugin that is broken must not take the others along.
       if (!std::filesystem::exists(path))
         return {errc::not_found, "plugin " + path.string() + ": there is no such file"};
@@ -244,11 +245,9 @@ private:
 
   /// Before anything decides, so that no event finds none.
   expected<void> declare_event_exchanges() {
-    for (const auto* type : hosts_->types().all())
-      if (auto declared = declare_events(type->name()); !declared)
-        return declared;
-    for (const auto resource : event_resources)
-      if (auto declared = declare_events(std::string{resource}); !declared)
+    context_->served.read(hosts_->types());
+    for (const auto& exchange : context_->served.event_exchanges())
+      if (auto declared = declare_events(exchange); !declared)
         return declared;
     return {};
   }
@@ -276,14 +275,14 @@ private:
                           }});
   }
 
-  expected<void> declare_events(const std::string& resource) {
+  expected<void> declare_events(const std::string& exchange) {
     broker::declare_exchange what;
-    what.spec.name = event_exchange(resource);
+    what.spec.name = exchange;
     what.spec.type = "fanout";
     what.spec.durable = true;
     auto declared = ask<broker::exchange_ok>(*system_, context_->broker->topology(), std::move(what));
     if (!declared)
-      return {declared.error().code, "exchange " + event_exchange(resource) + ": " + declared.error().what};
+      return {declared.error().code, "exchange " + exchange + ": " + declared.error().what};
     return {};
   }
 
@@ -302,7 +301,9 @@ private:
         return added;
     for (const auto* type : hosts_->types().all())
       if (auto added = add_consumer("subscribers", type->name(), "subscriber",
-                                    [this, type] { return spawn_subscriber(*hosts_, *type); });
+                                    [this, type, gate = make_subscription_gate(*hosts_, *type)] {
+                                      return spawn_subscriber(*hosts_, *type, gate);
+                                    });
           !added)
         return added;
     for (const auto& consumer : consumers())
@@ -318,6 +319,9 @@ private:
     for (const auto& consumer : consumers())
       if (auto taken = ask<types_taken>(*system_, consumer, take_types{}); !taken)
         return {taken.error().code, "a service does not follow: " + taken.error().what};
+    for (const auto& feed : context_->served.followers())
+      if (auto taken = ask<types_taken>(*system_, feed, take_types{}); !taken)
+        log::warning("event_feed_behind", {{"reason", taken.error().what}}); // screens wait, calls don't
     return add_consumers();
   }
 

@@ -43,15 +43,21 @@ message_ptr make_dead_letter(const message& what, std::string_view queue, const 
   if (!how.trace_id.empty())
     headers.set("x-trace-id", how.trace_id);
   headers.sort();
+  if (!properties->message_id && !how.message_id.empty())
+    properties->message_id = how.message_id;
   return make_message(letter->exchange(), letter->routing_key(), encode_properties(*properties), letter->body(), true);
 }
 
 message_ptr make_dead_letter(const addressed_work& what, const error& last, time_point now) {
   const auto& work = *what.work;
-  return make_dead_letter(
-      work.source ? *work.source : *make_work_message(what), home_queue(what.type, work),
-      {work.first_error.empty() ? last.what : work.first_error, last.what, work.attempt, trace_of(work.what.headers)},
-      now);
+  return make_dead_letter(work.source ? *work.source : *make_work_message(what), home_queue(what.type, work),
+                          {work.first_error.empty() ? last.what : work.first_error,
+                           last.what,
+                           work.attempt,
+                           trace_of(work.what.headers),
+                           {},
+                           work.answer ? work.answer->message_id : std::string{}},
+                          now);
 }
 
 message_ptr make_work_message(const addressed_work& what) {

@@ -27,8 +27,9 @@ struct failure {
   std::string first_error;
   std::string last_error;
   std::uint64_t attempts = 1;
-  std::string trace_id; ///< empty: not known
-  std::string queue{};  ///< the dead letter goes to; empty: `<queue>.dead`
+  std::string trace_id;     ///< empty: not known
+  std::string queue{};      ///< the dead letter goes to; empty: `<queue>.dead`
+  std::string message_id{}; ///< of the envelope: the letter's, if the message has no such property
 };
 /// For the queue of dead letters, with x-death, x-retry-attempts, x-first-error, x-last-error and x-trace-id.
 message_ptr make_dead_letter(const message& what, std::string_view queue, const failure& how, time_point now);

@@ -148,9 +148,9 @@ private:
   }
 
   /// Nothing came of it and nothing will: whoever sent it acknowledges, or the record of it goes.
-  void discard(const entity_work& work, const error& why) {
+  void discard(const entity_work& work, const error& why, milliseconds retry_after = milliseconds{0}) {
     if (work.from)
-      answer_error(work, why);
+      answer_error(work, why, retry_after);
     else if (auto batch = make_discard(record_.type, record_.id, work); !batch.empty())
       hosts_.store().submit(std::move(batch));
     forget_timer(work);
@@ -165,12 +165,13 @@ private:
   }
 
   /// Thread-safe: on_refused() calls it too.
-  void answer_error(const entity_work& work, const error& why) const {
+  void answer_error(const entity_work& work, const error& why, milliseconds retry_after = milliseconds{0}) const {
     if (!work.from)
       return;
     work_done answer{work.token, false, status_of(why.code), nullptr};
     if (work.answer)
-      answer.reply = std::make_shared<const std::string>(encode_error(*work.answer, why, hosts_.node().clock.now()));
+      answer.reply =
+          std::make_shared<const std::string>(encode_error(*work.answer, why, hosts_.node().clock.now(), retry_after));
     caf::anon_send<caf::message_priority::high>(work.from, std::move(answer));
   }
 
@@ -421,10 +422,11 @@ private:
   }
 
   void refuse_while_parked(entity_work_ptr work) {
+    const auto left = std::max(milliseconds{1}, parked_until_ - now());
     if (work->what.kind == SB_REQUEST)
-      return discard(*work,
-                     {errc::unavailable, record_.type + " " + record_.id + " failed too often; try again later"});
-    put_aside(std::move(work), std::max(milliseconds{1}, parked_until_ - now()));
+      return discard(*work, {errc::unavailable, record_.type + " " + record_.id + " failed too often; try again later"},
+                     left);
+    put_aside(std::move(work), left);
   }
 
   // -- waiting for another attempt ----------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ struct reply_terms {
   std::string domain;     ///< service, in error objects
   switchboard::dialect dialect = dialect::documented;
   bool persistent = false; ///< as the request was: then its answer survives too
+  bool replayed = false;   ///< from the dead letters: nobody waits for the answer, nor counts the time
 };
 
 /// One message for one entity.

@@ -4,12 +4,14 @@
 #include <condition_variable>
 #include <future>
 #include <mutex>
+#include <set>
 
 #include <caf/send.hpp>
 
 #include "broker/errors.hpp"
 #include "broker/pinned_actor.hpp"
 #include "broker/protocol.hpp"
+#include "runtime/consumer_actor.hpp"
 #include "runtime/log.hpp"
 
 namespace switchboard::runtime {
@@ -41,9 +43,12 @@ public:
         unreadable_(node.metrics.dropped.Add({{"bridge", how_.owner}, {"reason", "bad_event"}})) {}
 
   caf::behavior make_behavior() override {
+    if (how_.of_all_types)
+      node_.served.follow(caf::actor_cast<caf::actor>(this));
     subscribe();
     return {
         [this](const broker::deliver& what) { on_deliver(what); },
+        [this](take_types) { return on_types(); },
         [this](const broker::consumer_cancelled&) { on_lost("its queue was deleted"); },
         [this](subscribe_again) { subscribe(); },
     };
@@ -53,6 +58,7 @@ public:
 
   void on_exit() override {
     *open_ = false;
+    node_.served.unfollow(address());
     send(node_.broker->topology(), broker::owner_gone{how_.owner});
     sink_ = {};
     how_.wanted = {}; // with what it holds, on this thread
@@ -60,39 +66,62 @@ public:
   }
 
 private:
-  // Topology answers in the order of the questions, so these need not wait for one another.
   void subscribe() {
     retrying_ = false;
-    for (const auto& name : how_.exchanges) {
+    broker::declare_queue declare;
+    declare.spec.exclusive = true;
+    declare.spec.auto_delete = true;
+    declare.spec.owner = how_.owner;
+    request(node_.broker->topology(), caf::infinite, std::move(declare))
+        .then(
+            [this](const broker::queue_ok& made) {
+              queue_ = made.queue;
+              bound_.clear();
+              bind_missing([this] { consume(); });
+            },
+            [this](const caf::error& why) { on_failed(why); });
+  }
+
+  std::vector<std::string> wanted_exchanges() const {
+    auto names = how_.exchanges;
+    if (how_.of_all_types)
+      for (auto& more : node_.served.event_exchanges())
+        names.push_back(std::move(more));
+    return names;
+  }
+
+  /// `then`: once all of them are bound. Topology answers in the order of the questions, so these need not wait for one
+  /// another.
+  void bind_missing(const std::function<void()>& then) {
+    const auto unbound = std::make_shared<std::size_t>(1); // one for this loop
+    for (const auto& name : wanted_exchanges()) {
+      if (!bound_.insert(name).second)
+        continue;
+      ++*unbound;
       broker::declare_exchange declare;
       declare.spec.name = name;
       declare.spec.type = "fanout";
       declare.spec.durable = true;
       request(node_.broker->topology(), caf::infinite, std::move(declare))
           .then([](broker::exchange_ok) {}, [this](const caf::error& why) { on_failed(why); });
-    }
-    broker::declare_queue declare;
-    declare.spec.exclusive = true;
-    declare.spec.auto_delete = true;
-    declare.spec.owner = how_.owner;
-    request(node_.broker->topology(), caf::infinite, std::move(declare))
-        .then([this](const broker::queue_ok& made) { bind_all(made.queue); },
-              [this](const caf::error& why) { on_failed(why); });
-  }
-
-  void bind_all(const broker::queue_ptr& queue) {
-    queue_ = queue;
-    unbound_ = how_.exchanges.size();
-    if (unbound_ == 0)
-      consume();
-    for (const auto& name : how_.exchanges)
-      request(node_.broker->topology(), caf::infinite, broker::bind{{name, queue->name, false, "", {}}, how_.owner})
+      request(node_.broker->topology(), caf::infinite, broker::bind{{name, queue_->name, false, "", {}}, how_.owner})
           .then(
-              [this](broker::bound) {
-                if (--unbound_ == 0)
-                  consume();
+              [unbound, then](broker::bound) {
+                if (--*unbound == 0)
+                  then();
               },
               [this](const caf::error& why) { on_failed(why); });
+    }
+    if (--*unbound == 0)
+      then();
+  }
+
+  caf::result<types_taken> on_types() {
+    if (!queue_ || retrying_) // it binds all there are when it comes to that
+      return types_taken{};
+    auto answer = make_response_promise<types_taken>();
+    bind_missing([answer]() mutable { answer.deliver(types_taken{}); });
+    return answer;
   }
 
   void consume() {
@@ -165,7 +194,7 @@ private:
   std::shared_ptr<actor_card> card_;
   prometheus::Counter& unreadable_;
   broker::queue_ptr queue_;
-  std::size_t unbound_ = 0; ///< exchanges whose binding is not confirmed yet
+  std::set<std::string> bound_; ///< to queue_, or about to be
   bool retrying_ = false;
   const std::shared_ptr<std::atomic<bool>> open_ = std::make_shared<std::atomic<bool>>(true);
 };

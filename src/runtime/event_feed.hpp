@@ -32,6 +32,7 @@ struct event_feed_options {
   std::vector<std::string> exchanges{"call.events", "conference.events", "agent.events", "queue.events"};
   /// Asked before a batch is parsed, on the thread of the feed's home; false: nobody listens now, the batch goes.
   std::function<bool()> wanted = [] { return true; };
+  bool of_all_types = false; ///< also the exchanges of every hosted type, as types come
 };
 
 /// Thread-safe but for start() and stop(), which one thread calls.

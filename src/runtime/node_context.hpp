@@ -16,6 +16,7 @@
 #include "runtime/directory.hpp"
 #include "runtime/io_threads.hpp"
 #include "runtime/metrics.hpp"
+#include "runtime/served_names.hpp"
 
 namespace switchboard::runtime {
 
@@ -34,6 +35,9 @@ struct node_context {
   runtime::connections connections{};
   /// While one is raised, nobody publishes. Never null.
   std::shared_ptr<broker::alarms> alarms = std::make_shared<broker::alarms>();
+
+  /// What clients call the things that the hosted types offer.
+  served_names served{};
 
   /// Why no new work should be sent here, if so: "draining", "alarm: memory, disk".
   std::optional<std::string> not_ready() const {

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <exception>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -25,6 +26,7 @@ using steady = std::chrono::steady_clock;
 
 constexpr std::string_view good_word = "good";
 constexpr std::string_view refused_word = "refused ";
+constexpr std::string_view ended_word = "ended ";
 
 /// A child with a pipe from it. Killed, if it still runs, and waited for at the end.
 class trial_child {
@@ -109,6 +111,9 @@ expected<void> outcome_of(const std::string& path, const expected<std::string>& 
     return {};
   if (line && line->starts_with(refused_word))
     return {errc::bad_format, line->substr(refused_word.size())};
+  if (line && line->starts_with(ended_word))
+    return {errc::bad_format,
+            "plugin " + path + ": it ended the process that tried it: " + line->substr(ended_word.size())};
   return {errc::bad_format, "plugin " + path + ": " + (line ? "its trial said '" + *line + "'" : line.error().what)};
 }
 
@@ -129,27 +134,53 @@ std::vector<expected<void>> try_plugins(const plugin_trial& how, const std::vect
     }
     for (bool alive = true; alive && found.size() < paths.size();) {
       const auto line = child.line(how.limit);
-      alive = line.has_value();
+      alive = line && !line->starts_with(ended_word);
       found.push_back(outcome_of(paths[found.size()], line));
     }
   }
   return found;
 }
 
+namespace {
+
+int words_out = -1; // of the trial's process, where its last word goes, too
+
+void say(std::string line) {
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  line += '\n';
+  if (::write(words_out, line.data(), line.size()) < 0)
+    ::_exit(1);
+}
+
+/// What is thrown while a plugin is loaded can't be caught; it can be told.
+[[noreturn]] void tell_why_it_ends() {
+  std::string why = "it was aborted";
+  if (const auto thrown = std::current_exception()) {
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const std::exception& known) {
+      why = std::string{"it threw: "} + known.what();
+    } catch (...) {
+      why = "it threw something that is no exception";
+    }
+  }
+  say(std::string{ended_word} + why);
+  ::_exit(1);
+}
+
+} // namespace
+
 void run_plugin_trial(const std::vector<std::string>& paths) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
   // Our words alone go to the pipe; what a plugin prints goes where errors go.
-  const int out = ::dup(STDOUT_FILENO);
+  words_out = ::dup(STDOUT_FILENO);
   ::dup2(STDERR_FILENO, STDOUT_FILENO);
+  std::set_terminate(&tell_why_it_ends);
   for (const auto& path : paths) {
     const auto loaded = load_plugin(path);
-    auto line = loaded ? std::string{good_word} : std::string{refused_word} + loaded.error().what;
-    std::replace(line.begin(), line.end(), '\n', ' ');
-    line += '\n';
-    if (::write(out, line.data(), line.size()) < 0)
-      ::_exit(1);
+    say(loaded ? std::string{good_word} : std::string{refused_word} + loaded.error().what);
   }
   ::_exit(0);
 }

@@ -37,6 +37,8 @@ std::size_t stored_of(store::environment& store, const std::string& type, std::s
 
 } // namespace
 
+std::string plugin_file(std::string_view name) { return std::string{name}.append(name.ends_with(".so") ? "" : ".so"); }
+
 plugins::plugins(entity_hosts& hosts, plugin_options options, std::function<expected<void>()> follow)
     : hosts_(hosts), options_(std::move(options)), follow_(std::move(follow)) {
   std::error_code ignored;
@@ -46,11 +48,12 @@ plugins::plugins(entity_hosts& hosts, plugin_options options, std::function<expe
 // -- finding and opening a file -----------------------------------------------------------------------------------
 
 expected<std::string> plugins::resolve(const std::string& file) const {
-  const fs::path named{file};
+  const fs::path named{plugin_file(file)};
+  const auto wanted = named.has_parent_path() ? named : fs::path{options_.folder} / named;
   std::error_code failed;
-  const auto path = fs::canonical(named.has_parent_path() ? named : fs::path{options_.folder} / named, failed);
+  const auto path = fs::canonical(wanted, failed);
   if (failed)
-    return {errc::not_found, "plugin " + file + ": " + failed.message()};
+    return {errc::not_found, "plugin " + wanted.string() + ": " + failed.message()};
   auto folders = options_.more_folders;
   folders.push_back(options_.folder);
   const bool allowed = std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) {
@@ -208,13 +211,31 @@ expected<void> plugins::start(const std::string& path) {
       versions_.pop_back();
     return good;
   }
-  for (const auto* type : next.types)
+  for (const auto* type : next.types) {
     hosts_.types().serve(*type);
+    warn_of_newer(*type);
+  }
   next.since_ms = hosts_.node().clock.now().time_since_epoch().count();
   const std::lock_guard hold{mutex_};
   lines_[next.manifest.name].now = &next;
   log::info("plugin_loaded", {{"plugin", next.manifest.name}, {"version", next.manifest.version}});
   return {};
+}
+
+/// Such states were saved by a version that was loaded while the node ran, and whose file is not the one that starts.
+/// A bounded look at the newest: those are the ones that a version of then has saved.
+void plugins::warn_of_newer(const hosted_type& next) const {
+  std::size_t newer = 0;
+  const auto looked_at = stored_of(hosts_.store(), next.abi->type, trial_max, [&](store::entity_record&& one) {
+    newer += one.state_version > next.abi->state_version ? 1 : 0;
+    return true;
+  });
+  if (newer > 0)
+    log::warning("states_newer", {{"type", next.abi->type},
+                                  {"plugin", next.plugin},
+                                  {"version", next.version},
+                                  {"count", newer},
+                                  {"looked_at", looked_at}});
 }
 
 expected<json> plugins::load(const std::string& file) {
@@ -224,10 +245,27 @@ expected<json> plugins::load(const std::string& file) {
   auto path = resolve(file);
   if (!path)
     return path.error();
+  const auto before = [this] {
+    const std::lock_guard hold{mutex_};
+    return versions_.size();
+  }();
   auto opened = open(*path, options_.trial);
   if (!opened)
     return opened.error();
-  return serve(**opened, false);
+  auto& next = **opened;
+  auto served = serve(next, false);
+  if (!served)
+    forget_refused(std::string{next.manifest.name}, before);
+  return served;
+}
+
+/// Its code stays loaded, but nobody has seen it serve. Under changing_.
+void plugins::forget_refused(const std::string& plugin, std::size_t versions_before) {
+  const std::lock_guard hold{mutex_};
+  if (versions_.size() > versions_before)
+    versions_.pop_back();
+  if (const auto line = lines_.find(plugin); line != lines_.end() && !line->second.now)
+    lines_.erase(line);
 }
 
 expected<json> plugins::roll_back(const std::string& name) {

@@ -15,6 +15,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/expected.hpp"
@@ -35,6 +36,9 @@ struct plugin_options {
   unsigned failures_max = 0;
   milliseconds watched{std::chrono::minutes{1}}; ///< that minute
 };
+
+/// "call" -> "call.so", which stays as it is.
+std::string plugin_file(std::string_view name);
 
 /// Thread-safe. What changes something blocks, also for others that change something, so call it from a thread of your
 /// own. Must live as long as the actor system.
@@ -82,9 +86,11 @@ private:
   expected<std::string> copy(const std::string& path, const std::string& name, const std::string& bytes) const;
   expected<void> check_types(const version& next, const std::string& replaced) const;
   expected<std::size_t> try_states(const hosted_type& next) const;
+  void warn_of_newer(const hosted_type& next) const;
   expected<json> serve(version& next, bool back);
   void move_entities(const version& next);
   void watch(const version& next);
+  void forget_refused(const std::string& plugin, std::size_t versions_before);
   std::string settings_of(const std::string& plugin) const;
 
   entity_hosts& hosts_;

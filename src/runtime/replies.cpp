@@ -17,11 +17,14 @@ std::string encode_answer(const reply_terms& terms, const decision& made, time_p
   return encode(answer, made.reply ? made.reply->body : std::string{});
 }
 
-std::string encode_error(const reply_terms& terms, const error& why, time_point now) {
+std::string encode_error(const reply_terms& terms, const error& why, time_point now, milliseconds retry_after) {
   request to;
   to.message_id = terms.message_id;
   to.dialect = terms.dialect;
-  return encode(make_error(to, now, why, terms.domain));
+  auto answer = make_error(to, now, why, terms.domain);
+  if (retry_after > milliseconds{0})
+    answer.error["retry_after"] = std::chrono::ceil<std::chrono::seconds>(retry_after).count();
+  return encode(answer);
 }
 
 message_ptr reply_message(const reply_terms& terms, const std::string& encoded) {

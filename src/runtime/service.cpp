@@ -9,6 +9,7 @@
 #include <caf/send.hpp>
 
 #include "base/ids.hpp"
+#include "broker/death.hpp"
 #include "broker/publisher.hpp"
 #include "broker/queue_arguments.hpp"
 #include "messages/json_object.hpp"
@@ -68,7 +69,7 @@ protected:
     terms.message_id = asked->message_id;
     terms.dialect = asked->dialect;
     terms.scope = terms.message_id.empty() ? std::string{} : scope_;
-    const auto deadline = deadline_of(*asked, *what.item.message);
+    const auto deadline = deadline_of(*asked, terms, *what.item.message);
     if (deadline && *deadline < now())
       return answer_now(what, terms, asked->method, {errc::timed_out, "the deadline had passed when it arrived"});
     if (deadline && !admission_.admits(jobs_.size(), *deadline - now(), now()))
@@ -106,6 +107,7 @@ private:
     reply_terms terms;
     terms.domain = name_;
     terms.persistent = from.persistent();
+    terms.replayed = broker::is_replayed(from);
     if (auto properties = glance_properties(from.properties())) {
       terms.reply_to = properties->reply_to;
       terms.correlation_id = properties->correlation_id;
@@ -118,7 +120,9 @@ private:
 
   /// The earlier one of the envelope's and the message's own: its expiration counts from now on, since nobody knows
   /// when it was published.
-  std::optional<time_point> deadline_of(const asked_for& asked, const message& from) const {
+  std::optional<time_point> deadline_of(const asked_for& asked, const reply_terms& terms, const message& from) const {
+    if (terms.replayed) // its time was over when it died, and an operator wants it done all the same
+      return std::nullopt;
     std::optional<time_point> deadline;
     const auto header = asked.headers.find("deadline");
     if (header != asked.headers.end() && header->is_string())
@@ -174,7 +178,7 @@ private:
     work->again = what.item.redelivered;
     work->queue_name = what.queue->name;
     work->source = what.item.message;
-    work->deadline = deadline_of(asked, *what.item.message);
+    work->deadline = deadline_of(asked, terms, *what.item.message);
     work->from = caf::actor_cast<caf::actor>(this);
     work->token = add_job(std::move(what), terms, asked.method);
     if (!hosts_.tell(found->type->type, *id, work))
@@ -267,8 +271,7 @@ private:
       // The entity has answered and deleted the first one in its commit; everything else is ours.
       const bool settled = what.committed && index == 0;
       if (!settled && must_be_kept(from, terms, finished.method, what.status)) {
-        bury(from,
-             {errc::unavailable, "answered " + std::to_string(what.status) + ", and nobody waits for the answer"});
+        keep(from, terms, "answered " + std::to_string(what.status) + ", and nobody waits for the answer");
         continue;
       }
       if (!settled && what.reply)
@@ -292,7 +295,7 @@ private:
   void answer_now(const delivery& what, const reply_terms& terms, const std::string& method, const error& why) {
     count(method, std::to_string(status_of(why.code)));
     if (must_be_kept(what, terms, method, status_of(why.code)))
-      return bury(what, why);
+      return keep(what, terms, why.what);
     publish(terms, encode_error(terms, why, now()));
     settle(what, broker::verdict::ack);
   }
@@ -300,7 +303,11 @@ private:
   /// A durable command that can't be done now, of somebody who will never hear so.
   static bool must_be_kept(const delivery& what, const reply_terms& terms, const std::string& method, int status) {
     const bool may_succeed_later = status == status_of(errc::unavailable) || status == status_of(errc::internal);
-    return terms.reply_to.empty() && what.item.at != 0 && method != "GET" && may_succeed_later;
+    return (terms.reply_to.empty() || terms.replayed) && what.item.at != 0 && method != "GET" && may_succeed_later;
+  }
+
+  void keep(const delivery& what, const reply_terms& terms, const std::string& why) {
+    bury(what, failure{why, why, 1, {}, {}, terms.message_id});
   }
 
   void publish(reply_terms terms, const std::string& encoded) {

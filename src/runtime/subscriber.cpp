@@ -27,27 +27,28 @@ std::vector<std::string> sources_of(const sb_entity_type& type) {
   return exchanges;
 }
 
-std::vector<consumed_queue> queues_of(const sb_entity_type& type) {
+std::vector<consumed_queue> queues_of(const sb_entity_type& type, const std::shared_ptr<broker::message_gate>& gate) {
   std::vector<consumed_queue> queues{{work_queue(type.type), {}, prefetch}};
   if (type.subscription_count > 0)
-    queues.push_back({subscription_queue(type.type), sources_of(type), prefetch});
+    queues.push_back({subscription_queue(type.type), sources_of(type), prefetch, gate});
   return queues;
 }
 
 class subscriber final : public consumer_actor {
 public:
-  subscriber(caf::actor_config& config, entity_hosts& hosts, const served_type& type)
+  subscriber(caf::actor_config& config, entity_hosts& hosts, const served_type& type,
+             const std::shared_ptr<broker::message_gate>& gate)
       : consumer_actor(
             config, hosts.node(),
             hosts.node().directory.enter("/subscribers/" + type.name(), "subscriber", hosts.node().clock.now()),
-            queues_of(*type.now().abi)),
-        hosts_(hosts), type_(type) {}
+            queues_of(*type.now().abi, gate)),
+        hosts_(hosts), type_(type), gate_(gate) {}
 
   caf::behavior make_behavior() override {
     return caf::message_handler{[this](const work_done& what) { on_done(what); },
                                 [this](take_types) -> caf::result<types_taken> {
                                   auto promise = make_response_promise<types_taken>();
-                                  change_queues(queues_of(*type_.now().abi), promise);
+                                  change_queues(queues_of(*type_.now().abi, gate_), promise);
                                   return promise;
                                 }}
         .or_else(consumer_handlers());
@@ -143,6 +144,7 @@ private:
 
   entity_hosts& hosts_;
   const served_type& type_;
+  const std::shared_ptr<broker::message_gate> gate_;
   std::unordered_map<std::uint64_t, delivery> at_work_;
   std::uint64_t tokens_ = 0;
 };
@@ -151,8 +153,8 @@ private:
 
 std::string subscription_queue(const std::string& type) { return "switchboard." + type + ".subscribe"; }
 
-caf::actor spawn_subscriber(entity_hosts& hosts, const served_type& type) {
-  return hosts.node().system.spawn<subscriber>(hosts, type);
+caf::actor spawn_subscriber(entity_hosts& hosts, const served_type& type, std::shared_ptr<broker::message_gate> gate) {
+  return hosts.node().system.spawn<subscriber>(hosts, type, std::move(gate));
 }
 
 } // namespace switchboard::runtime

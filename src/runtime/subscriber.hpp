@@ -4,10 +4,12 @@
 // dead letters and are to be tried once more (dead_letters.hpp).
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include <caf/actor.hpp>
 
+#include "broker/endpoint.hpp"
 #include "runtime/entity_hosts.hpp"
 
 namespace switchboard::runtime {
@@ -15,8 +17,8 @@ namespace switchboard::runtime {
 /// "call" -> "switchboard.call.subscribe"
 std::string subscription_queue(const std::string& type);
 
-/// Knows consumer_actor's messages.
-/// ... and take_types: what the type subscribes to may have changed.
-caf::actor spawn_subscriber(entity_hosts& hosts, const served_type& type);
+/// Knows consumer_actor's messages and take_types: what the type subscribes to may have changed. `gate` is of its
+/// subscription queue (subscription_gate.hpp), the same for one subscriber after the other.
+caf::actor spawn_subscriber(entity_hosts& hosts, const served_type& type, std::shared_ptr<broker::message_gate> gate);
 
 } // namespace switchboard::runtime

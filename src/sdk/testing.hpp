@@ -25,6 +25,7 @@
 #include <utility>
 #include <vector>
 
+#include "messages/service_names.hpp"
 #include "sdk/testing_decision.hpp"
 #include "sdk/testing_faults.hpp"
 #include "sdk/testing_mail.hpp"
@@ -87,10 +88,11 @@ public:
     return made.reply;
   }
 
-  /// An entity in a given state, as if it had come there by itself; without timers.
-  void put(const std::string& type, const std::string& id, const json& state) {
-    entities_[{type, id}] = {state.dump(), state.value("customer_id", ""), types_.at(type).type->state_version,
-                             ++order_};
+  /// An entity in a given state, as if it had come there by itself; without timers. `version` of the state: 0, the
+  /// type's own; an older one is what `upgrade` gets.
+  void put(const std::string& type, const std::string& id, const json& state, std::uint32_t version = 0) {
+    entities_[{type, id}] = {state.dump(), state.value("customer_id", ""),
+                             version == 0 ? types_.at(type).type->state_version : version, ++order_};
   }
 
   /// A message as if another entity had sent it.
@@ -257,16 +259,37 @@ private:
     }
     auto made = decide_once(*known.type, saved == entities_.end() ? nullptr : &saved->second, msg, where);
     if (made.failure.empty())
-      commit(to, made);
+      made.failure = lost_event_of(made);
+    if (made.failure.empty())
+      commit(to, made, msg);
     else
       failures_.push_back(to.type + "/" + to.id + ": " + made.failure);
     return made;
   }
 
-  void commit(const entity_ref& self, decision& made) {
+  /// An event goes to `<its first word>.events`, which a node has for each of its types and a few more; elsewhere the
+  /// host can only warn that nobody will see it. Empty: there is none such.
+  std::string lost_event_of(const decision& made) const {
+    const auto among = [](const auto& names, std::string_view name) {
+      return std::find(names.begin(), names.end(), name) != names.end();
+    };
+    for (const auto& one : made.events) {
+      const auto resource = one.type.substr(0, one.type.find('.'));
+      if (!types_.contains(resource) && !among(documented_resources, resource) && !among(event_resources, resource))
+        return "event " + one.type + " would be lost: there is no type '" + resource + "'";
+    }
+    return {};
+  }
+
+  void commit(const entity_ref& self, decision& made, const sb_message& cause) {
     const std::pair key{self.type, self.id};
     const auto before = observer_ ? state(self.type, self.id) : json{};
-    const auto customer_id = made.state ? made.state->customer_id : std::string{};
+    // Whose an entity is stays so to its last message; where there is none, its answer is of who asked.
+    const auto known = entities_.find(key);
+    const std::string customer_id = made.state ? made.state->customer_id
+                                    : known != entities_.end()
+                                        ? known->second.customer_id
+                                        : std::string{cause.customer_id.data, cause.customer_id.size};
     if (made.ended) {
       entities_.erase(key);
       for (const auto& name : timers(self.type, self.id))

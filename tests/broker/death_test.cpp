@@ -123,5 +123,28 @@ TEST(further_keys, must_be_an_array) {
   EXPECT_EQ(wrong.error().what, "PRECONDITION_FAILED - invalid message: {unacceptable_type_in_header,\"CC\",longstr}");
 }
 
+TEST(undo_death, gives_the_message_as_it_was_and_marks_it_as_replayed) {
+  basic_properties own;
+  own.message_id = "m-1";
+  const auto before = made(own);
+  EXPECT_FALSE(is_replayed(*before));
+  auto letter = make_dead_letter(*before, death::rejected, "q", "", "q.dead", noon, 3);
+  EXPECT_FALSE(is_replayed(*letter));
+  for (const std::int64_t times : {1, 2}) {
+    const auto back = undo_death(*letter);
+    ASSERT_TRUE(back);
+    EXPECT_EQ(back->queue, "q");
+    EXPECT_EQ(back->message->exchange(), "shop");
+    EXPECT_EQ(back->message->routing_key(), "order");
+    EXPECT_TRUE(is_replayed(*back->message));
+    const auto properties = read(back->message);
+    EXPECT_EQ(properties.message_id, "m-1");
+    EXPECT_EQ(properties.headers->find("x-replayed")->as_integer(), times);
+    EXPECT_FALSE(properties.headers->find("x-death"));
+    letter = make_dead_letter(*back->message, death::rejected, "q", "", "q.dead", noon, 3);
+  }
+  EXPECT_FALSE(undo_death(*before));
+}
+
 } // namespace
 } // namespace switchboard::broker

@@ -43,6 +43,37 @@ TEST_F(publishers, say_what_became_of_a_message) {
   EXPECT_EQ(out.publish(a_message("a", "amq.rabbitmq.reply-to.nobody")), routed::unroutable);
 }
 
+/// Admits messages with that body.
+class only final : public message_gate {
+public:
+  explicit only(std::string body) : body_(std::move(body)) {}
+  bool admits(const message& what) override { return what.body() == body_; }
+
+private:
+  const std::string body_;
+};
+
+TEST_F(publishers, leave_out_queues_whose_gate_refuses_a_message) {
+  const auto choosy = durable_queue("choosy"), other = durable_queue("other");
+  declare_fanout("both");
+  bind_queue("both", "choosy");
+  bind_queue("both", "other");
+  const auto gate = std::make_shared<only>("a");
+  EXPECT_TRUE(choosy->set_gate(gate));
+  EXPECT_TRUE(choosy->set_gate(gate)) << "the same";
+  EXPECT_FALSE(choosy->set_gate(std::make_shared<only>("b")));
+  on(who, [&](caf::event_based_actor* in) {
+    publisher out{node};
+    EXPECT_EQ(out.publish(a_message("a", "", true, "both")), routed::queued);
+    EXPECT_EQ(out.publish(a_message("b", "", true, "both")), routed::queued);
+    EXPECT_EQ(out.publish(a_message("b", "choosy", true)), routed::unroutable) << "as if nothing were bound";
+    out.flush(in, 1, [] {});
+  });
+  EXPECT_EQ(status(choosy).ready, 1u);
+  EXPECT_EQ(status(other).ready, 2u);
+  EXPECT_THAT(log->messages(choosy->number), SizeIs(1));
+}
+
 TEST_F(publishers, send_one_batch_per_queue_and_count_the_answers_to_expect) {
   const auto first = transient_queue("first"), second = transient_queue("second");
   declare_fanout("both");

@@ -61,18 +61,31 @@ TEST(cli_print, a_history_is_a_line_for_each_decision_and_what_changed) {
 
 TEST(cli_print, plugins_are_a_line_for_each_version_and_type) {
   const auto body = json::parse(R"({"plugins":[
-    {"plugin":"call","version":"1.0.0","serves":true,"rolled_back":"2.0.0: 9 of 10 failed",
+    {"plugin":"call","version":"1.0.0","file":"/opt/plugins/call.so","serves":true,"rolled_back":"2.0.0: 9 of 10 failed",
      "types":[{"type":"call","state_version":1,"live":3,"decided":10,"failed":2}]},
     {"plugin":"call","version":"2.0.0","serves":false,
      "types":[{"type":"call","state_version":2,"live":0,"decided":0,"failed":0}]}],
     "not_moved":[{"id":"c-1","reason":"odd"}]})");
-  EXPECT_EQ(plugin_lines(body), "name        status  type  decided  failed  live  state_version\n"
-                                "call 1.0.0  serves  call  10       2       3     1\n"
-                                "call 2.0.0  idle    call  0        0       0     2\n"
+  EXPECT_EQ(plugin_lines(body), "name        status  type  decided  failed  file     live  state_version\n"
+                                "call 1.0.0  serves  call  10       2       call.so  3     1\n"
+                                "call 2.0.0  idle    call  0        0       -        0     2\n"
                                 "rolled back: call 2.0.0: 9 of 10 failed\n"
                                 "not moved:\n"
                                 "id   reason\n"
                                 "c-1  odd\n");
+}
+
+TEST(cli_print, dead_letters_are_a_table_that_says_how_many_it_leaves_out) {
+  auto page = json::parse(R"({"queues":[{"vhost":"/","queue":"work.dead","messages":3}],"dead_letters":[
+    {"id":"7","vhost":"/","queue":"work.dead","of":"work","reason":"rejected","exchange":"","routing_key":"work",
+     "first_error":"x","last_error":null,"trace_id":null,"message_id":"m-1","bytes":2,"attempts":4,
+     "died":"2026-01-20T12:00:01.000Z"}]})");
+  EXPECT_EQ(dead_letter_lines(page), "id  queue      attempts  reason    died                      message_id\n"
+                                     "7   work.dead  4         rejected  2026-01-20T12:00:01.000Z  m-1\n"
+                                     "shown: 1 of 3\n");
+  page["dead_letters"][0]["last_error"] = std::string(100, 'e');
+  EXPECT_NE(dead_letter_lines(page).find(" " + std::string(60, 'e') + "... "), std::string::npos);
+  EXPECT_EQ(dead_letter_lines({{"queues", json::array()}, {"dead_letters", json::array()}}), "none\n");
 }
 
 TEST(cli_print, names_from_outside_cannot_steer_the_terminal) {

@@ -153,8 +153,15 @@ TEST_F(cli, wrong_configuration_ends_with_78_and_one_line) {
   EXPECT_FALSE(started_with);
 }
 
-TEST_F(cli, check_config_prints_what_is_in_force) {
-  EXPECT_EQ(run({"check-config", "--set", "amqp.port=7"}).code, done);
+TEST_F(cli, check_config_looks_for_the_plugins_and_prints_what_is_in_force) {
+  std::ofstream{folder_ / "call.so"} << "its name is enough";
+  const auto here = "node.plugins_dir=" + folder_.string();
+  EXPECT_EQ(run({"check-config", "--set", here, "--set", "node.plugins=call", "--set", "amqp.port=7"}).code, done);
+  EXPECT_EQ(run({"check-config", "--set", here, "--set", "node.plugins=call.so"}).code, done);
+  const auto missing = run({"check-config", "--set", here, "--set", "node.plugins=call,nosuch"});
+  EXPECT_EQ(missing.code, wrong_config);
+  EXPECT_EQ(missing.err,
+            "switchboard: node.plugins: " + (folder_ / "nosuch.so").string() + ": there is no such file\n");
   EXPECT_THAT(run({"check-config", "--print", "--set", "amqp.port=7"}).out, HasSubstr("\nport = 7\n"));
   EXPECT_EQ(run({"check-config", "--print-default"}).out, to_toml(config{}));
 }
@@ -185,8 +192,9 @@ TEST_F(cli, without_a_secret_the_message_says_what_to_do) {
 TEST_F(cli, a_node_that_does_not_run_is_said_plainly) {
   const auto ended = run({"call", "list", "--http", "http://127.0.0.1:1"});
   EXPECT_EQ(ended.code, failed);
-  EXPECT_EQ(ended.err,
-            "switchboard: can't reach http://127.0.0.1:1: connection refused; is the node running? (./dev run)\n");
+  EXPECT_EQ(
+      ended.err,
+      "switchboard: can't reach http://127.0.0.1:1: connection refused; is the node running? (switchboard run)\n");
   EXPECT_EQ(run({"tail", "--http", "http://127.0.0.1:1", "--set", data()}).err, ended.err);
 }
 

@@ -38,6 +38,22 @@ TEST(plugin_project, is_the_example_of_its_kind_by_another_name) {
   EXPECT_FALSE(make_plugin_project("Gadget", "entity", ""));
 }
 
+TEST(plugin_project, has_routes_in_the_plural) {
+  for (const auto& [name, route] : {std::pair{"gadget", "\"/v1/gadgets\""},
+                                    {"box", "\"/v1/boxes\""},
+                                    {"branch", "\"/v1/branches\""},
+                                    {"party", "\"/v1/parties\""},
+                                    {"relay", "\"/v1/relays\""},
+                                    {"rates", "\"/v1/rates\""}}) {
+    const auto files = make_plugin_project(name, "entity", "");
+    ASSERT_TRUE(files);
+    std::string all;
+    for (const auto& one : *files)
+      all += one.text;
+    EXPECT_THAT(all, HasSubstr(route));
+  }
+}
+
 TEST(plugin_project, is_written_into_a_folder_that_was_not_there) {
   const auto folder =
       (std::filesystem::temp_directory_path() / ("plugin-project-" + std::to_string(::getpid()))).string();

@@ -57,7 +57,7 @@ constexpr broken_case built_broken[]{
     {"entry_crashes", "it ended the process that tried it"},
     {"entry_exits", "it ended the process that tried it: exit code 0"},
     {"hangs_when_loaded", "it did not get ready within"},
-    {"throws_when_loaded", "it ended the process that tried it"},
+    {"throws_when_loaded", "it ended the process that tried it: it threw: thrown by a constructor"},
     {"missing_symbol", "undefined symbol: nobody_defines_this"},
     {"small_description", "its description is smaller than this ABI's"},
     {"null_types", "it has no entity type"},

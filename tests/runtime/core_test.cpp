@@ -188,7 +188,9 @@ TEST_F(node_test, an_entity_that_keeps_failing_is_parked_for_a_while) {
   create("c-2");
   for (int failure = 0; failure < 6; ++failure)
     EXPECT_EQ(call("POST", "/v1/counters/c-1/fail")["status_code"], 500);
-  EXPECT_EQ(call("GET", "/v1/counters/c-1")["status_code"], 503);
+  const auto refused = call("GET", "/v1/counters/c-1");
+  EXPECT_EQ(refused["status_code"], 503);
+  EXPECT_THAT(refused["error"]["retry_after"].get<int>(), testing::AllOf(testing::Ge(25), testing::Le(30)));
   EXPECT_EQ(call("GET", "/v1/counters/c-2")["status_code"], 200);
   time->advance(1min);
   EXPECT_EQ(call("GET", "/v1/counters/c-1")["status_code"], 200);

@@ -3,6 +3,7 @@
 
 #include "tests/runtime/node_fixture.hpp"
 
+#include "broker/death.hpp"
 #include "messages/json_object.hpp"
 #include "runtime/dead_letters.hpp"
 #include "runtime/subscriber.hpp"
@@ -53,6 +54,17 @@ struct failing_work : testing::Test {
     const auto until = std::chrono::steady_clock::now() + patience;
     while (value_of(id) != value)
       ASSERT_LT(std::chrono::steady_clock::now(), until);
+  }
+
+  /// A request that was a dead letter, and an operator has replayed it.
+  void publish_replayed(const std::string& body) {
+    basic_properties properties;
+    properties.correlation_id = "c-1";
+    properties.reply_to = peer->reply_to();
+    properties.expiration = "3000";
+    const auto asked = make_message("", requests, encode_properties(properties), body, false);
+    const auto dead = make_dead_letter(*asked, requests, {"first", "last", 1, {}}, system_clock{}.now());
+    peer->publish(broker::undo_death(*dead)->message);
   }
 
   /// As a message of another entity that came back from the dead letters.
@@ -114,6 +126,7 @@ TEST_F(failing_work, a_request_that_fails_in_all_attempts_is_a_dead_letter_and_i
   EXPECT_EQ(headers.text("x-first-death-queue"), requests);
   EXPECT_EQ(headers.text("x-first-death-exchange"), "");
   EXPECT_EQ(decode_request(dead->body())->route, "/v1/counters/c-1/wait");
+  EXPECT_EQ(decode_properties(dead->properties())->message_id, decode_request(dead->body())->message_id);
   EXPECT_EQ(letters(requests), 0u) << "exactly one";
   const auto until = std::chrono::steady_clock::now() + patience;
   while (peer->status(peer->find(requests)).unacked > 0) // it is settled a moment after the answer
@@ -127,6 +140,15 @@ TEST_F(failing_work, what_can_never_be_done_is_not_tried_again) {
   ASSERT_TRUE(dead);
   EXPECT_EQ(headers_of(*dead).find("x-retry-attempts")->as_integer(), 1);
   EXPECT_EQ(headers_of(*dead).text("x-last-error"), "it never works");
+}
+
+TEST_F(failing_work, a_replayed_request_is_done_long_after_its_deadline) {
+  create("c-1");
+  auto asked = json::parse(envelope("POST", "/v1/counters/c-1/add", "{}"));
+  asked["headers"]["deadline"] = to_iso8601(system_clock{}.now() - 1h);
+  EXPECT_EQ(json::parse(peer->call(dump(asked)))["status_code"], 504) << "as it came";
+  publish_replayed(dump(asked));
+  await_value("c-1", 1);
 }
 
 TEST_F(failing_work, the_trace_of_a_request_stands_on_its_dead_letter) {
@@ -225,6 +247,9 @@ TEST_F(failing_work, that_was_durable_and_of_nobody_who_waits_is_a_dead_letter_i
   const auto dead = letter(requests);
   ASSERT_TRUE(dead);
   EXPECT_EQ(decode_request(dead->body())->route, "/v1/counters/c-1/add");
+  EXPECT_EQ(decode_properties(dead->properties())->message_id, decode_request(dead->body())->message_id);
+  publish_replayed(envelope("POST", "/v1/counters/c-1/add", "{}"));
+  EXPECT_TRUE(letter(requests)) << "whoever asked then does not wait any more";
 }
 
 TEST_F(failing_work, keeps_its_order_over_a_stop) {

@@ -118,9 +118,12 @@ public:
     if (!message_id.empty())
       properties.message_id = message_id;
     properties.delivery_mode = persistent ? 2 : 1;
+    publish(make_message(exchange, key, encode_properties(properties), body, persistent));
+  }
+  void publish(const message_ptr& what) {
     auto transaction = core_.node().broker->log().begin();
     publisher_.begin();
-    publisher_.publish(make_message(exchange, key, encode_properties(properties), body, persistent), *transaction);
+    publisher_.publish(what, *transaction);
     core_.node().broker->log().commit(std::move(transaction), {});
     publisher_.take().send();
   }

@@ -238,15 +238,17 @@ TEST_F(upgrade_test, an_upgrade_that_cannot_open_what_is_stored_is_refused_and_n
   create("c-1", 665);
   value_after("POST", "/v1/counters/c-1/add");
   ASSERT_TRUE(node->store().flush());
-  EXPECT_THAT(why_not("counter_one_way.so"), HasSubstr("a number it does not like"));
+  for (int attempt = 0; attempt < 2; ++attempt)
+    EXPECT_THAT(why_not("counter_one_way.so"), HasSubstr("a number it does not like"));
   EXPECT_EQ(value_after("POST", "/v1/counters/c-1/add"), 667);
   EXPECT_TRUE(row("1.0.0")["serves"].get<bool>());
-  EXPECT_FALSE(row("3.0.0")["serves"].get<bool>());
+  EXPECT_EQ(node->plugins().list()["plugins"].size(), 1u) << "what never served is not listed";
 }
 
 TEST_F(upgrade_test, files_that_may_not_serve_are_refused_with_the_reason) {
   EXPECT_THAT(why_not("counter.so"), HasSubstr("serves already"));
-  EXPECT_THAT(why_not("absent.so"), HasSubstr("No such file"));
+  for (const auto* name : {"absent.so", "absent"})
+    EXPECT_THAT(why_not(name), HasSubstr(std::string{SWITCHBOARD_TEST_PLUGIN_DIR} + "/absent.so: No such file"));
   const std::string broken = SWITCHBOARD_BROKEN_PLUGIN_DIR;
   EXPECT_THAT(why_not(broken + "/no_manifest.so"), HasSubstr("/no_manifest.so: it has no section"));
   EXPECT_THAT(why_not(broken + "/foreign_abi.so"), HasSubstr("built for ABI 2.0"));
@@ -258,6 +260,8 @@ TEST_F(upgrade_test, files_that_may_not_serve_are_refused_with_the_reason) {
               HasSubstr("node.plugin_folders"));
   const auto none = node->plugins().roll_back("counter");
   EXPECT_THAT(none ? "" : none.error().what, HasSubstr("no version of plugin 'counter' served before 1.0.0"));
+  const auto refused = node->plugins().roll_back("broken"); // it was type_taken.so's name
+  EXPECT_THAT(refused ? "" : refused.error().what, HasSubstr("no plugin 'broken'"));
   const auto unknown = node->plugins().roll_back("nobody");
   EXPECT_THAT(unknown ? "" : unknown.error().what, HasSubstr("no plugin 'nobody'"));
   create("c-1");
@@ -290,7 +294,7 @@ TEST_F(upgrade_test, a_plugin_that_was_not_there_at_start_can_be_loaded) {
   options.plugins = {};
   start(std::move(options));
   EXPECT_EQ(peer->find(request_queue("counter")), nullptr);
-  load("counter.so");
+  load("counter"); // .so or not
   create("c-1", 4);
   EXPECT_EQ(value_after("POST", "/v1/counters/c-1/add"), 5);
 }

@@ -58,6 +58,12 @@ outcome<sender> say_by_timer(sender s, const message&, const context&) {
   return out;
 }
 
+outcome<sender> misname(sender, const message&, const context&) {
+  outcome<sender> out;
+  out.event("sender_box.said", json::object()).reply(200, nullptr);
+  return out;
+}
+
 outcome<receiver> make_receiver(const message& msg, const context&) {
   outcome<receiver> out;
   out.next({msg.customer_id, {}}).reply(200, nullptr);
@@ -86,7 +92,8 @@ const entity_type<sender>& sender_type() {
       1,
       view_sender,
       {creates<sender>("POST", "/v1/senders", make_sender), answers<sender>("POST", "/v1/senders/{id}/say", say),
-       answers<sender>("POST", "/v1/senders/{id}/arm", arm), timer<sender>("say", say_by_timer)}};
+       answers<sender>("POST", "/v1/senders/{id}/arm", arm),
+       answers<sender>("POST", "/v1/senders/{id}/misname", misname), timer<sender>("say", say_by_timer)}};
   return made;
 }
 const entity_type<receiver>& receiver_type() {
@@ -146,6 +153,14 @@ TEST_F(test_kit_test, lost_messages_are_missing_and_the_others_keep_their_order)
   const auto got = told();
   EXPECT_TRUE(std::is_sorted(got.begin(), got.end()));
   EXPECT_EQ(heard(), upto(100)) << "events were not spoilt";
+}
+
+TEST_F(test_kit_test, an_event_that_nobody_could_hear_fails_its_decision) {
+  const auto answer = world_.request("POST", "/v1/senders/s/misname");
+  EXPECT_EQ(answer.status, 500);
+  EXPECT_THAT(world_.failures(),
+              ElementsAre("sender/s: event sender_box.said would be lost: there is no type 'sender_box'"));
+  EXPECT_THAT(world_.events(), IsEmpty());
 }
 
 TEST_F(test_kit_test, doubled_messages_come_twice) {
@@ -321,6 +336,14 @@ TEST_F(test_kit_test, a_newer_version_takes_over_the_states_and_an_older_one_ref
   const auto refused = world_.request("POST", "/v1/senders/s/say");
   EXPECT_EQ(refused.status, 500);
   EXPECT_EQ(refused.text, "the state is of a newer version: 2");
+}
+
+TEST_F(test_kit_test, a_state_can_be_put_as_an_older_version_saved_it) {
+  world_.add(abi_of<&sender_v2_type>());
+  world_.put("sender", "old", {{"customer_id", "c"}, {"sent", 7}}, 1);
+  world_.put("sender", "new", {{"customer_id", "c"}, {"total", 5}});
+  EXPECT_EQ(world_.view("sender", "old")["total"], 7);
+  EXPECT_EQ(world_.view("sender", "new")["total"], 5);
 }
 
 } // namespace switchboard::sdk::kit_test

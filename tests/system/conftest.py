@@ -9,6 +9,7 @@ import os
 import pathlib
 import queue
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -219,6 +220,7 @@ def new_node(tmp_path):
     yield make
     for node in made:
         node.end()
+        shutil.rmtree(node.directory / "plugins", ignore_errors=True)  # with sanitizers 150 MB for each node
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import time
 import pika
 import pytest
 
-from conftest import until
+from conftest import BINARY, until
 
 
 def declare(channel, name, **arguments):
@@ -221,3 +221,20 @@ def test_wrong_questions_get_clear_answers(node):
     assert ask("GET", "/api/dead-letters", headers={"Host": "evil.example", "Authorization": "Basic Z3Vlc3Q6Z3Vlc3Q="}) == 200
     assert "no dead letters" in cli(node, "replay", "nothing", "--all", code=1)
     assert "say which" in cli(node, "purge", "nothing", code=2)
+
+
+def test_a_replayed_http_request_is_not_lost_though_its_deadline_is_over(new_node):
+    node = new_node(f"node.plugins_dir={BINARY.parent / 'test_plugins'}", "node.plugins=counter").start()
+    queue, mine = "bin-manager.counter.request", {"X-Customer-Id": "customer-1"}
+    assert node.request("POST", "/v1/counters", {"id": "c-1"}, mine)[0] == 200
+    assert node.request("POST", "/v1/counters/c-1/never", {}, {**mine, "X-Request-Timeout": "500", "X-Message-Id": "m-1"})[0] == 500
+    letter = letters_of(node, queue=queue)[0]
+    assert letter["message_id"].endswith("m-1")
+    time.sleep(0.6)  # nobody announces that a deadline has passed
+    assert cli(node, "replay", queue, "--all") == {"replayed": 1, "kept": 0}
+    again = letters_of(node, queue=queue)[0]  # it was decided once more, and failed once more
+    assert (again["replayed"], again["last_error"], again["message_id"]) == (1, "it never works", letter["message_id"])
+    table = node.cli("dead-letters", "list").stdout.splitlines()
+    assert table[0].split()[:3] == ["id", "queue", "attempts"] and queue + ".dead" in table[1]
+    cli(node, "purge", queue, "--all")
+    assert node.cli("dead-letters", "list").stdout == "none\n"

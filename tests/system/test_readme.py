@@ -87,3 +87,14 @@ def test_the_queue_flow(node):
         tail.line("the agent is back", lambda line: "agent.status_change" in line and "available" in line)
     finally:
         tail.stop()
+
+
+def test_the_links_of_installed_documents_hold(tmp_path):
+    done = subprocess.run(["cmake", "--install", str(BINARY.parent), "--prefix", str(tmp_path)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    pages = list((tmp_path / "share/doc/switchboard").rglob("*.md"))
+    assert len(pages) > 20
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()) if "://" not in link]
+    assert len(links) > 40
+    broken = [f"{page.relative_to(tmp_path)} -> {link}" for page, link in links if not (page.parent / link).exists()]
+    assert not broken, "\n".join(broken)

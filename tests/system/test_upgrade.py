@@ -194,3 +194,20 @@ def test_the_history_of_a_call_by_command_line_and_http(upgradable, rpc):
     assert until_second["lines"] == 2 and until_second["hash"] == page["history"][1]["state"]["hash"]
     assert node.request("GET", "/api/entities/call/nobody/history", port=node.admin)[0] == 404
     assert node.request("GET", "/api/entities/call/first/history?limit=0", port=node.admin)[0] == 400
+
+
+def test_a_start_with_the_older_file_says_that_there_are_newer_states(new_node):
+    node = new_node(f"node.plugins_dir={VERSIONS}", "node.plugins=counter").start()
+    mine = {"X-Customer-Id": CUSTOMER}
+    for name in ("a", "b"):
+        assert node.request("POST", "/v1/counters", {"id": name}, mine)[0] == 200
+    node.cli("plugin", "load", "counter_one_way")
+    assert node.request("POST", "/v1/counters/a/add", {}, mine)[0] == 200
+    assert node.stop() == 0
+    node.start()
+    warned = [line for line in node.lines.seen if "states_newer" in line]
+    assert len(warned) == 1 and "type=counter" in warned[0] and "count=1" in warned[0] and "looked_at=2" in warned[0], node.lines.seen
+    assert node.request("POST", "/v1/counters/a/add", {}, mine)[0] == 500
+    assert node.request("POST", "/v1/counters/b/add", {}, mine)[0] == 200
+    node.cli("plugin", "load", "counter_one_way")
+    assert node.request("POST", "/v1/counters/a/add", {}, mine)[0] == 200

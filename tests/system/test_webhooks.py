@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import threading
 import time
+import uuid
 
 import pytest
 
@@ -160,6 +161,24 @@ def test_customers_get_what_they_asked_for_and_nothing_of_others(new_node, custo
     others.await_types("agent.created")
     assert others.got[0]["event"]["resource_id"] == "eve"
     assert off.got == []
+
+
+def test_nothing_is_missed_after_a_customers_first_webhook(new_node, customer):
+    node = new_node(ALLOWED).start()
+    customers = [str(uuid.UUID(int=number)) for number in range(1, 21)]
+    for one in customers:
+        new_agent(node, one, one)  # before he has a webhook
+    there = customer()
+    for one in customers:
+        create(node, f"{there.uri}/{one}", one, event_types=["agent.login"])
+        log_in(node, one, one)  # at once
+    until("each login is delivered", lambda: len(there.got) == len(customers))
+    assert sorted(got["path"] for got in there.got) == [f"/{one}" for one in customers]
+    node.kill()
+    node.start()
+    node.request("POST", f"/v1/agents/{customers[0]}/logout", {}, {"X-Customer-Id": customers[0]})
+    log_in(node, customers[0], customers[0])
+    until("after a crash, too", lambda: len(there.got) == len(customers) + 1)
 
 
 def test_changes_count_at_once(new_node, customer):

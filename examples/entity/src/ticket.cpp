@@ -7,25 +7,27 @@ namespace {
 using namespace switchboard;
 using sdk::context, sdk::message;
 
-/// Saved after each change. When a member is added or changes its meaning, raise the version below and read older ones.
+/// Saved after each change. A member that is added has its default in older states; when one changes its meaning, raise
+/// the version below and give entity_type an upgrade.
 struct state {
   std::string customer_id;
+  std::string id;
   std::string text;
   std::int64_t reminders = 0;
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(state, customer_id, text, reminders)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(state, customer_id, id, text, reminders)
 using outcome = sdk::outcome<state>;
 
-/// What others see of it.
-json view(const state& now) { return {{"text", now.text}, {"reminders", now.reminders}}; }
+/// What others see of it, also in lists. It knows only the state, so the id is kept there.
+json view(const state& now) { return {{"id", now.id}, {"text", now.text}, {"reminders", now.reminders}}; }
 
 outcome create(const message& msg, const context& ctx) {
   sdk::body_reader in{msg};
-  const state made{sdk::read_customer(in, msg), in.text("text"), 0};
+  const state made{sdk::read_customer(in, msg), ctx.id(), in.text("text"), 0};
   if (in.wrong())
     return sdk::refused<state>(*in.wrong());
   outcome out;
-  out.next(made).event("ticket.created", view(made)).reply(200, {{"id", ctx.id()}});
+  out.next(made).event("ticket.created", view(made)).reply(200, view(made));
   return out.arm("remind", ctx.setting("remind_ms", std::chrono::minutes{10}));
 }
 outcome show(state now, const message&, const context&) { return outcome{}.reply(200, view(now)); }

@@ -32,6 +32,8 @@ TEST_F(ticket_test, is_not_seen_by_another_customer) {
   const auto id = create();
   EXPECT_EQ(world.request("GET", "/v1/tickets/" + id, nullptr, "customer-1").body["text"], "call back");
   EXPECT_EQ(world.request("GET", "/v1/tickets/" + id, nullptr, "customer-2").status, 404);
+  EXPECT_EQ(world.request("GET", "/v1/tickets", nullptr, "customer-1").body["result"][0]["id"], id);
+  EXPECT_TRUE(world.request("GET", "/v1/tickets", nullptr, "customer-2").body["result"].empty());
 }
 
 TEST_F(ticket_test, goes_on_reminding_when_decisions_crash_and_the_node_restarts) {

@@ -314,6 +314,20 @@ TEST_F(billing_scenario, a_call_is_paid_ahead_and_settled_by_its_length) {
   EXPECT_FALSE(world_.exists("billing", id));
 }
 
+TEST_F(billing_scenario, an_id_used_again_is_another_call_and_paid_for) {
+  fill(1'000'000, {second_rate});
+  for (int i = 1; i <= 3; ++i) {
+    post("/v1/calls", {{"id", "x"}, {"source", "+15551234567"}, {"destination", stays}});
+    world_.advance(11s);
+    post("/v1/calls/x/hangup");
+    world_.advance(1s);
+    ask("DELETE", "/v1/calls/x");
+    world_.advance(1s);
+    EXPECT_EQ(bill("x")["status"], "settled");
+    EXPECT_EQ(account()["balance_micro"], 1'000'000 - i * 10'000);
+  }
+}
+
 TEST_F(billing_scenario, the_call_is_hung_up_the_moment_its_money_is_used_up) {
   fill(150'000, {second_rate}); // 150 s
   const auto id = place_call(stays);

@@ -395,7 +395,8 @@ private:
         return "nothing";
       call_.tell({queue ? "queue" : "conference", who}, "hang_up");
       const bool its_own = who == (queue ? m_.queue : m_.conference);
-      if (!its_own && queue && !m_.was_transferred)
+      const bool is_nowhere = m_.free() && !m_.parked;
+      if (!its_own && queue && !m_.was_transferred && is_nowhere)
         m_.hang_up();
       if (its_own) {
         if (m_.other == want::transfer) {

@@ -109,6 +109,19 @@ TEST_F(call_alone, the_trunk_is_told_to_drop_a_leg_whose_call_is_over_or_unknown
   EXPECT_THAT(sent(), ElementsAre("trunk hang_up", "trunk hang_up"));
 }
 
+TEST_F(call_alone, who_gave_up_a_talk_for_a_call_that_ends_is_not_left_alone) {
+  put("progressing");
+  auto ending = world_.state("call", "c"), left = ending;
+  ending["parts"]["other"] = {{"call_id", "d"}, {"token", "t"}, {"purpose", "transfer"}, {"replaces", "old"}};
+  left["id"] = "d";
+  left["parts"]["peer"] = {{"call_id", "c"}, {"token", "t"}};
+  world_.put("call", "c", ending);
+  world_.put("call", "d", left);
+  world_.tell({"call", "c"}, "hung_up", {{"reason", "normal"}}, {"trunk", "c"});
+  world_.settle();
+  EXPECT_EQ(world_.view("call", "d")["status"], "terminating");
+}
+
 TEST_F(call_alone, a_repeated_hang_up_tells_the_trunk_once) {
   put("progressing");
   for (int i = 0; i < 3; ++i)

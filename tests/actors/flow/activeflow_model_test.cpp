@@ -147,6 +147,8 @@ struct run_model {
       take_keys(true, next);
       return begin(next);
     }
+    if (type == "queue_join" && in_queue)
+      said.push_back("queue disown_caller");
     if (type == "conference_join" || type == "connect" || (type == "queue_join" && in_queue))
       return end("limit");
     failed();
@@ -337,11 +339,17 @@ private:
     tell(queue_, "caller_accepted", {{"queue_id", "q"}});
     if (model_.does("queue_join"))
       model_.in_queue = true;
+    else
+      model_.said.push_back(model_.lives() ? "queue remove_caller" : "queue disown_caller");
   }
   void left(const std::string& outcome) {
-    tell(queue_, "caller_left", {{"outcome", outcome}});
+    const bool is_sent_on = outcome == "overflowed" && dice_.once_in(2);
+    json body{{"outcome", outcome}};
+    if (is_sent_on || dice_.once_in(2))
+      body["target"] = is_sent_on ? "queue" : "owner";
+    tell(queue_, "caller_left", body);
     if (model_.does("queue_join"))
-      model_.over(outcome == "serviced");
+      is_sent_on ? model_.end("overflowed") : model_.over(outcome == "serviced");
   }
   void refused_by_conference() {
     tell(conference_, "join_refused", {{"reason", "x"}});
@@ -429,11 +437,13 @@ private:
   void over_or_stopped() {
     if (dice_.once_in(2))
       return ended();
-    const bool plays = model_.does("play");
+    const bool plays = model_.does("play"), queues = model_.does("queue_join");
     const bool lived = model_.lives();
     run_.request("DELETE", "/v1/activeflows/run");
     if (plays)
       model_.said.push_back("call stop_play");
+    if (queues)
+      model_.said.push_back("queue disown_caller");
     if (lived)
       model_.said.push_back("call unfollow");
     model_.status = "gone";

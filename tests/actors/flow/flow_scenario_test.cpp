@@ -57,6 +57,88 @@ TEST_F(flow_scenario, a_caller_is_greeted_chooses_by_key_is_served_and_says_good
   EXPECT_EQ(status("call", caller), "hangup");
 }
 
+TEST_F(flow_scenario, a_caller_whom_his_queue_sent_on_is_left_to_the_next_one) {
+  post("/v1/queues", {{"id", "second"}});
+  post("/v1/queues",
+       {{"id", "first"}, {"wait_timeout", 2000}, {"overflow", {{"type", "queue"}, {"queue_id", "second"}}}});
+  const auto caller = arrive();
+  run(caller, {pick_up, {{"type", "queue_join"}, {"option", {{"queue_id", "first"}}}}, hang_up_now});
+  world_.advance(10s);
+  EXPECT_EQ(doing(), "ended overflowed");
+  EXPECT_EQ(status("call", caller), "progressing");
+  EXPECT_EQ(call(caller)["queue_id"], "second");
+}
+
+TEST_F(flow_scenario, a_queue_does_not_give_its_caller_back_to_a_run_that_is_over) {
+  post("/v1/queues", {{"id", "sales"}, {"wait_timeout", 5000}});
+  const auto caller = arrive();
+  run(caller,
+      {pick_up, {{"type", "queue_join"}, {"option", {{"queue_id", "sales"}}}, {"limit_ms", 1000}}, hang_up_now});
+  world_.advance(3s);
+  EXPECT_EQ(doing(), "ended limit");
+  EXPECT_EQ(status("call", caller), "progressing") << "he stays there";
+  world_.advance(10s);
+  EXPECT_EQ(status("call", caller), "hangup") << "nobody else has him";
+}
+
+// -- calls that are placed with a flow
+
+TEST_F(flow_scenario, a_call_placed_with_a_flow_runs_it_once_it_is_answered_and_ends_with_it) {
+  post("/v1/flows", {{"id", "survey"}, {"actions", json::array({play_file("question.wav")})}});
+  const auto placed = post("/v1/calls", {{"source", "+15551234567"}, {"destination", stays}, {"flow_id", "survey"}});
+  const auto run_id = placed["activeflow_id"].get<std::string>();
+  EXPECT_EQ(placed["flow_id"], "survey");
+  world_.advance(900ms);
+  EXPECT_FALSE(world_.exists("activeflow", run_id)) << "it rings";
+  world_.advance(500ms);
+  EXPECT_EQ(world_.view("activeflow", run_id)["action"], "play");
+  world_.advance(5s);
+  EXPECT_EQ(world_.view("activeflow", run_id)["reason"], "finished");
+  EXPECT_EQ(status("call", placed["id"]), "hangup") << "nobody else would end it";
+  EXPECT_EQ(call(placed["id"])["activeflow_id"], run_id);
+}
+
+TEST_F(flow_scenario, a_caller_who_comes_in_with_a_flow_is_answered_by_it) {
+  post("/v1/flows", {{"id", "welcome"}, {"actions", json::array({pick_up, play_file("welcome.wav")})}});
+  const auto caller = post(
+      "/v1/calls",
+      {{"source", "+15557770000"}, {"destination", "+15551234567"}, {"direction", "incoming"}, {"flow_id", "welcome"}});
+  world_.advance(300ms);
+  EXPECT_EQ(status("call", caller["id"]), "progressing");
+  world_.advance(5s);
+  EXPECT_EQ(status("call", caller["id"]), "hangup");
+}
+
+TEST_F(flow_scenario, a_call_whose_flow_is_not_there_is_not_left_up) {
+  const auto placed = post("/v1/calls", {{"source", "+15551234567"}, {"destination", stays}, {"flow_id", "nothing"}});
+  world_.advance(3s);
+  EXPECT_EQ(world_.view("activeflow", placed["activeflow_id"])["reason"], "flow_refused");
+  EXPECT_EQ(status("call", placed["id"]), "hangup");
+  ask("POST", "/v1/calls", {{"source", "+15551234567"}, {"destination", stays}, {"flow_id", "no id"}}, 400);
+}
+
+TEST_F(flow_scenario, a_stopped_run_leaves_the_call_to_whoever_stopped_it) {
+  post("/v1/flows", {{"id", "long"}, {"actions", json::array({play_file("long.wav"), play_file("longer.wav")})}});
+  const auto placed = post("/v1/calls", {{"source", "+15551234567"}, {"destination", stays}, {"flow_id", "long"}});
+  world_.advance(1500ms);
+  ask("DELETE", "/v1/activeflows/" + placed["activeflow_id"].get<std::string>());
+  world_.advance(10s);
+  EXPECT_EQ(status("call", placed["id"]), "progressing");
+}
+
+TEST_F(flow_scenario, of_a_group_call_the_one_who_answered_runs_the_flow) {
+  post("/v1/flows", {{"id", "survey"}, {"actions", json::array({play_file("question.wav")})}});
+  const auto placed =
+      post("/v1/calls",
+           {{"source", "+15551234567"}, {"destinations", json::array({rings, stays, stays})}, {"flow_id", "survey"}});
+  world_.advance(1500ms);
+  const auto group = world_.view("groupcall", placed["id"]);
+  EXPECT_EQ(world_.ids("activeflow"), std::vector{group["activeflow_id"].get<std::string>()});
+  EXPECT_EQ(world_.view("activeflow", group["activeflow_id"])["call_id"], group["answer_call_id"]);
+  world_.advance(5s);
+  EXPECT_EQ(status("groupcall", placed["id"]), "hangup");
+}
+
 TEST_F(flow_scenario, a_caller_goes_on_when_the_one_he_was_connected_to_has_hung_up) {
   const auto caller = arrive();
   run(caller, {pick_up, connect_to(hangs_up_after_3_s), play_file("bye.wav"), hang_up_now});

@@ -149,6 +149,27 @@ TEST_F(queue_limits, who_waits_too_long_is_connected_to_a_number) {
   expect_quiet();
 }
 
+TEST_F(queue_limits, who_was_kicked_while_he_talks_to_the_number_is_not_left_alone_afterwards) {
+  use({{"wait_timeout", 1000}, {"overflow", {{"type", "connect"}, {"destination", "+15559870110"}}}});
+  for (const bool all : {false, true}) {
+    const auto caller = enter();
+    world_.advance(4s);
+    EXPECT_EQ(call(caller)["status"], "progressing");
+    ask("DELETE", "/v1/queues/" + queue_ + (all ? "" : "/calls/" + caller));
+    world_.advance(20s);
+    EXPECT_EQ(call(caller)["status"], "hangup");
+  }
+}
+
+TEST_F(queue_limits, a_number_that_does_not_take_him_is_said_to_have_failed) {
+  use({{"wait_timeout", 1000}, {"overflow", {{"type", "connect"}, {"destination", busy}}}});
+  const auto caller = enter();
+  world_.advance(5s);
+  EXPECT_EQ(call(caller)["status"], "hangup");
+  EXPECT_EQ(last("queue.overflow_failed")["reason"], "busy");
+  expect_quiet();
+}
+
 TEST_F(queue_limits, above_its_length_callers_are_refused_or_overflow) {
   use({{"max_length", 1}});
   enter();

@@ -121,8 +121,8 @@ private:
   }
 
   void news(model_agent& who, const std::string& status) {
-    const bool is_old = roll(8) == 0 && who.sequence >= 0;
-    const auto sequence = is_old ? who.sequence : who.sequence + 1;
+    const bool is_old = roll(8) == 0 && who.sequence > 0;
+    const auto sequence = is_old ? who.sequence - 1 : who.sequence + 1;
     const int free = status == "available" ? 1 + static_cast<int>(roll(5) == 0) : 0;
     const bool tagged = roll(4) != 0;
     const int skill = static_cast<int>(roll(5));
@@ -260,6 +260,8 @@ private:
       const auto leg = c->leg;
       if (c->phase == "calling_back")
         callback_fails(*c, "agent_hung_up", false);
+      else if (c->phase == "joining")
+        agent_lost(*c);
       else
         ends(*c, "agent_hung_up", false);
       entity_.tell({"call", leg}, "call_ended", {{"call_id", leg}, {"reason", "normal"}});
@@ -349,6 +351,13 @@ private:
     } else if (roll(2)) {
       ends(*c, "conference_ended", false);
       entity_.tell({"conference", room}, "conference_ended", json::object());
+    } else if (c->phase == "joining") {
+      const auto who = roll(2) ? c->call : c->leg;
+      if (who == c->leg)
+        agent_lost(*c);
+      else
+        ends(*c, "conference_ended", false);
+      entity_.tell({"conference", room}, "participant_refused", {{"call_id", who}});
     } else if (c->phase == "service" && roll(2)) {
       const auto reserved = c->offer;
       const auto agent = c->agent;
@@ -422,8 +431,10 @@ private:
       ends(*c, "service_timeout", false);
     } else if (kind == "join" && c->phase == "calling_back") {
       callback_fails(*c, "noanswer", true);
+    } else if (kind == "wait" && c->phase == "joining") {
+      c->overflow_reason = "wait_timeout";
     } else if (kind == "join") {
-      ends(*c, "join_timeout", false);
+      agent_lost(*c);
     } else if (kind == "overflow") {
       if (++c->tries > 3) {
         expect("call/" + c->call + "/hang_up");
@@ -500,6 +511,21 @@ private:
     c.phase = "joining";
     c.conference = "?";
     expect("conference/?/create");
+  }
+  void agent_lost(model_caller& c) {
+    c.caller_in = c.agent_in = false;
+    if (c.is_virtual) {
+      expect("conference/" + std::exchange(c.conference, {}) + "/stop");
+      return callback_fails(c, "did_not_join", false);
+    }
+    agent_is_free(c);
+    expect("conference/" + std::exchange(c.conference, {}) + "/let_go");
+    expect("call/" + c.call + "/join_queue");
+    c.offer.clear();
+    c.agent.clear();
+    c.leg.clear();
+    c.phase = "initiating";
+    c.tries = 0;
   }
   void agent_is_free(model_caller& c) {
     if (!c.leg.empty())

@@ -323,5 +323,55 @@ TEST_F(queue_scenario, another_tenants_agents_and_calls_are_out_of_reach) {
   EXPECT_EQ(call(foreign)["queue_id"], "");
 }
 
+TEST_F(queue_scenario, nobody_hangs_up_another_tenants_call_by_its_id) {
+  const auto foreign =
+      world_
+          .request("POST", "/v1/calls", {{"source", "+1"}, {"destination", "+2"}, {"direction", "incoming"}}, "another")
+          .body["id"]
+          .get<std::string>();
+  world_.settle();
+  post("/v1/queues/" + queue_ + "/calls", {{"call_id", foreign}});
+  ask("DELETE", "/v1/queues/" + queue_); // before the call has said that it won't come
+  world_.settle();
+  EXPECT_EQ(call(foreign)["status"], "ringing");
+}
+
+TEST_F(queue_scenario, an_agent_who_hangs_up_before_the_talk_loses_no_caller) {
+  const auto gone = make_agent(), next = make_agent();
+  const auto caller = enter();
+  const auto leg = callers()[0]["offers"][0]["agent_call_id"].get<std::string>();
+  world_.advance(999ms);
+  world_.fire_next(); // its far end answers
+  while (!world_.last_event("queue.answered"))
+    ASSERT_TRUE(world_.step());
+  world_.tell({"call", leg}, "hung_up", {{"reason", "normal"}}, {"trunk", leg});
+  world_.settle();
+  ASSERT_TRUE(world_.last_event("queue.agent_lost"));
+  EXPECT_EQ(call(caller)["status"], "progressing");
+  world_.advance(3s);
+  EXPECT_EQ(caller_status(caller), "service");
+  EXPECT_EQ(agent_of(caller), next);
+  EXPECT_EQ(world_.view("queue", queue_)["total_abandoned_count"], 0);
+  post("/v1/calls/" + caller + "/hangup");
+  world_.advance(10s);
+  EXPECT_EQ(agent_status(gone), "available");
+  EXPECT_EQ(call(caller)["status"], "hangup");
+  EXPECT_THAT(callers(), IsEmpty());
+}
+
+TEST_F(queue_scenario, a_channel_that_no_agent_takes_is_not_offered_again_and_again) {
+  const auto agent = make_agent(rings);
+  enter();
+  world_.advance(1min);
+  ask("PUT", "/v1/queues/" + queue_, {{"channel", "video"}});
+  world_.advance(1min);
+  const auto before = world_.event_types("queue.offered", queue_).size();
+  world_.advance(1min);
+  EXPECT_EQ(world_.event_types("queue.offered", queue_).size(), before);
+  ask("PUT", "/v1/agents/" + agent, {{"capacity", {{"voice", 1}, {"video", 1}}}});
+  world_.settle();
+  EXPECT_EQ(agent_status(agent), "ringing");
+}
+
 } // namespace
 } // namespace switchboard::telephony

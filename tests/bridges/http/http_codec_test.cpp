@@ -36,7 +36,7 @@ http_request remote(header_list more = {}, std::string target = "/v1/calls") {
 }
 
 gateway_call passed(const http_request& what, gateway_rules rules = {}) {
-  auto read = decode_request(what, rules, tokens().get(), now);
+  auto read = decode_request(what, rules, {}, tokens().get(), now);
   if (const auto* answer = std::get_if<http_answer>(&read)) {
     ADD_FAILURE() << answer->status << " " << answer->body;
     return {};
@@ -45,7 +45,7 @@ gateway_call passed(const http_request& what, gateway_rules rules = {}) {
 }
 
 int status(const http_request& what, gateway_rules rules = {}) {
-  const auto read = decode_request(what, rules, tokens().get(), now);
+  const auto read = decode_request(what, rules, {}, tokens().get(), now);
   return std::holds_alternative<http_answer>(read) ? std::get<http_answer>(read).status : 0;
 }
 
@@ -82,7 +82,7 @@ TEST(http_codec, an_invalid_token_is_401_wherever_it_comes_from) {
     EXPECT_EQ(status(local("GET", "/nonsense?token=" + bad)), 401) << bad;
   }
   EXPECT_EQ(status(local("GET", "/v1/calls", "", {{"Authorization", "Basic Z3Vlc3Q6Z3Vlc3Q="}})), 401);
-  const auto read = decode_request(remote({{"Authorization", "Bearer " + token("c-1")}}), {}, nullptr, now);
+  const auto read = decode_request(remote({{"Authorization", "Bearer " + token("c-1")}}), {}, {}, nullptr, now);
   EXPECT_EQ(std::get<http_answer>(read).status, 401) << "a node without keys takes no token";
 }
 
@@ -191,6 +191,12 @@ TEST(http_codec, a_503_says_when_to_come_back_in_whole_seconds) {
   EXPECT_EQ(retry_after(milliseconds{0}), "1");
   EXPECT_EQ(retry_after(milliseconds{1}), "1");
   EXPECT_EQ(retry_after(milliseconds{4200}), "5");
+  from.error["retry_after"] = 27; // what the service itself knows
+  EXPECT_EQ(retry_after(milliseconds{0}), "27");
+  for (const auto& odd : {json(-1), json("soon"), json(0)}) {
+    from.error["retry_after"] = odd;
+    EXPECT_EQ(retry_after(milliseconds{0}), "1") << odd;
+  }
 }
 
 TEST(http_codec, a_refusal_keeps_its_status_and_loses_the_services_name) {

@@ -1,0 +1,53 @@
+#include "runtime/subscription_gate.hpp"
+
+#include <algorithm>
+
+#include "messages/json_members.hpp"
+
+namespace switchboard::runtime {
+
+namespace {
+
+class subscription_gate final : public broker::message_gate {
+public:
+  subscription_gate(const entity_hosts& hosts, const served_type& type) : hosts_(hosts), type_(type) {}
+
+  bool admits(const message& what) override {
+    return may_tell_somebody(what.body(), *type_.now().abi,
+                             [&](const std::string& id) { return hosts_.may_exist(type_.name(), id); });
+  }
+
+private:
+  const entity_hosts& hosts_;
+  const served_type& type_;
+};
+
+} // namespace
+
+bool may_tell_somebody(std::string_view event_json, const sb_entity_type& type,
+                       const std::function<bool(const std::string& id)>& exists) {
+  const auto names = text_members(event_json, "event_type");
+  if (!names || names->empty()) // it may not be an event at all, which is for the subscriber to say
+    return true;
+  for (std::size_t index = 0; index < type.subscription_count; ++index) {
+    const auto& subscription = type.subscriptions[index];
+    if (std::find(names->begin(), names->end(), subscription.event_type) == names->end())
+      continue;
+    if (!subscription.key)
+      return true;
+    auto ids = text_members(event_json, subscription.key);
+    if (!ids)
+      return true;
+    std::sort(ids->begin(), ids->end()); // the envelope and its data often name the same
+    ids->erase(std::unique(ids->begin(), ids->end()), ids->end());
+    if (std::any_of(ids->begin(), ids->end(), [&](std::string_view id) { return exists(std::string{id}); }))
+      return true;
+  }
+  return false;
+}
+
+std::shared_ptr<broker::message_gate> make_subscription_gate(const entity_hosts& hosts, const served_type& type) {
+  return std::make_shared<subscription_gate>(hosts, type);
+}
+
+} // namespace switchboard::runtime
