@@ -148,10 +148,11 @@ result release(agent a, const message& msg, const context& ctx) {
     w.out.cancel("lease:" + offer_id).arm("wrap_up:" + offer_id, wrap_up, {{"offer_id", offer_id}});
     return std::move(w).finish();
   }
-  const bool rang = mine->phase == slot_phase::ringing;
+  const auto reason = in.text("reason");
+  const bool never_talked = mine->phase == slot_phase::ringing || reason == "agent_lost";
   w.drop(offer_id);
-  if (rang)
-    w.charge_no_answer(in.text("reason"));
+  if (never_talked)
+    w.charge_no_answer(reason);
   return std::move(w).finish();
 }
 

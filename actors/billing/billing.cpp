@@ -154,7 +154,8 @@ billing_result open(const message& msg, const context& ctx) {
 /// know, which is paid, is another one.
 bool is_another(const billing& known, body_reader& in) {
   const time_point started{milliseconds{in.integer("started", 0, 0, INT64_MAX)}};
-  return !is_running(known) && started > known.started;
+  const bool is_paid = known.status == billing_status::settling || known.status == billing_status::settled;
+  return is_paid && started > known.started;
 }
 
 billing_result open_again(billing b, const message& msg, const context& ctx) {

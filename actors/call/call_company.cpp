@@ -207,6 +207,9 @@ result hang_up_for(call c, const message& msg, const context& ctx) {
   const bool has_left = sender.type == "conference" || is_elsewhere || !c.parts->transferred_from.empty();
   if (is_room && !is_its_room && has_left && sender != c.owner)
     return out;
+  // A flow that put it into the queue it was transferred out of has no say in the new talk; its end ends the call.
+  if (sender.type == "activeflow" && !c.parts->transferred_from.empty() && talks_elsewhere(c))
+    return out;
   const bool is_of_another = !msg.customer_id.empty() && msg.customer_id != c.customer_id;
   if (is_of_another || (in.find("customer_id") && !of_same_tenant(c, msg)))
     return out;

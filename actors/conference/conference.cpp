@@ -125,7 +125,9 @@ void stop(conference& c, const context& ctx, result& out) {
     out.arm("stop_timeout", ctx.setting("stop_ms", stop_timeout_default));
 }
 
-void remove(conference& c, std::vector<participant>::iterator who, const context& ctx, result& out) {
+/// `goes_on`: its end is somebody else's to say.
+void remove(conference& c, std::vector<participant>::iterator who, const context& ctx, result& out,
+            bool goes_on = false) {
   const auto gone = *who;
   c.participants.erase(who);
   c.updated = ctx.now();
@@ -137,7 +139,7 @@ void remove(conference& c, std::vector<participant>::iterator who, const context
   if (c.status == conference_status::terminating) {
     if (c.participants.empty())
       finish(c, ctx, out);
-  } else if (ends_after(c.kind, was_in, c.used, c.participants.size())) {
+  } else if (!goes_on && ends_after(c.kind, was_in, c.used, c.participants.size())) {
     stop(c, ctx, out);
   }
 }
@@ -157,11 +159,20 @@ void invite(conference& c, std::string call_id, const context& ctx, result& out)
   c.participants.push_back(std::move(made));
 }
 
+bool nobody_is_coming(const conference& c) {
+  return std::none_of(c.participants.begin(), c.participants.end(),
+                      [](const auto& one) { return one.status == participant_status::joining; });
+}
+
+/// Its owner waits for those it brought; who comes later, or leaves, is the conference's own matter.
+bool is_owners_plan(const conference& c) { return !c.owner.empty() && !c.complete; }
+
 /// It is in.
 void take_in(conference& c, participant& one, const context& ctx, result& out) {
   one.status = participant_status::joined;
   one.misses = 0;
   c.used = true;
+  c.complete = c.complete || nobody_is_coming(c);
   c.updated = ctx.now();
   out.event("conference.participant_joined", event_data(c, one.call_id));
   tell_owner(c, "participant_joined", one.call_id, out);
@@ -439,20 +450,22 @@ result call_refused(conference c, const message& msg, const context& ctx) {
   result out;
   if (who == c.participants.end() || is_stale(*who, msg) || who->status == participant_status::joined)
     return out;
-  tell_owner(c, "participant_refused", who->call_id, out);
-  remove(c, who, ctx, out);
-  if (!c.owner.empty())
+  const bool is_plan = is_owners_plan(c);
+  if (is_plan)
+    tell_owner(c, "participant_refused", who->call_id, out);
+  remove(c, who, ctx, out, is_plan);
+  if (is_plan)
     give_back(c, ctx, out);
   out.next(std::move(c));
   return out;
 }
 
-/// Its call is over. If it never came in, its owner's plan has failed.
+/// Its call is over. If they were not all in yet, its owner's plan has failed.
 void is_gone(conference& c, std::vector<participant>::iterator who, const context& ctx, result& out) {
-  const bool is_plan = who->status == participant_status::joining && !c.owner.empty();
+  const bool is_plan = is_owners_plan(c) && who->status != participant_status::leaving;
   if (is_plan)
     tell_owner(c, "participant_refused", who->call_id, out);
-  remove(c, who, ctx, out);
+  remove(c, who, ctx, out, is_plan);
   if (is_plan)
     give_back(c, ctx, out);
 }

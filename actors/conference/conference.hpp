@@ -35,7 +35,8 @@ struct conference {
   std::string detail;
   sdk::entity_ref owner; ///< the queue that made it and is told; may be empty
   std::vector<participant> participants;
-  bool used = false; ///< somebody has joined
+  bool used = false;     ///< somebody has joined
+  bool complete = false; ///< all who were asked have been in at the same time
   bool delete_when_over = false;
   bool locked = false;                    ///< nobody may join any more
   std::string recording_id;               ///< of what is being recorded

@@ -2,6 +2,8 @@
 #include "actors/conference/conference.hpp"
 #include "sdk/saved.hpp"
 
+#include <algorithm>
+
 namespace switchboard::telephony {
 
 using sdk::put;
@@ -38,6 +40,7 @@ void to_json(json& out, const conference& c) {
   put(out, "followers", c.followers);
   put(out, "invited", c.invited);
   put(out, "checks", c.checks);
+  put(out, "complete", c.complete);
 }
 void from_json(const json& in, conference& c) {
   in.at("id").get_to(c.id);
@@ -58,6 +61,10 @@ void from_json(const json& in, conference& c) {
   take(in, "followers", c.followers);
   take(in, "invited", c.invited);
   take(in, "checks", c.checks);
+  take(in, "complete", c.complete);
+  if (c.used && std::none_of(c.participants.begin(), c.participants.end(),
+                             [](const auto& one) { return one.status == participant_status::joining; }))
+    c.complete = true; // older states don't say
 }
 
 } // namespace switchboard::telephony

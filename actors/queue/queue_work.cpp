@@ -229,7 +229,7 @@ void work::agent_lost(queue_caller& c, const std::string& reason) {
     return callback_failed(c, reason, false);
   }
   announce("queue.agent_lost", c, {{"reason", reason}});
-  let_agent_go(c, milliseconds{0});
+  let_agent_go(c, milliseconds{0}, "agent_lost"); // who has to rest: it may be so again at once
   out.send({"conference", room}, "let_go", {{"call_id", c.call_id}});
   c.offer_id.clear();
   c.agent_id.clear();
@@ -239,10 +239,10 @@ void work::agent_lost(queue_caller& c, const std::string& reason) {
   ask_to_join(c);
 }
 
-void work::let_agent_go(queue_caller& c, milliseconds wrap_up) {
+void work::let_agent_go(queue_caller& c, milliseconds wrap_up, const char* reason) {
   hang_up(c.agent_call_id);
   if (!c.offer_id.empty())
-    release(c.agent_id, c.offer_id, c.epoch, wrap_up, "over");
+    release(c.agent_id, c.offer_id, c.epoch, wrap_up, reason);
 }
 
 // -- callbacks --------------------------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ struct work {
   void offer_failed(queue_caller& c, const queue_offer& one, const std::string& reason);
   void rescind_all(queue_caller& c, const std::string& reason, const std::string& but_offer = {});
   /// The agent who answered is free again.
-  void let_agent_go(queue_caller& c, milliseconds wrap_up);
+  void let_agent_go(queue_caller& c, milliseconds wrap_up, const char* reason = "over");
 
   // -- or ends
   /// Ends it as its phase demands. `caller_goes_on`: who waits is only let go, not hung up.

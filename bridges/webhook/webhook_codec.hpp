@@ -38,6 +38,7 @@ struct attempt {
   verdict what = verdict::transient;
   int http_status = 0; ///< 0: there was no answer
   std::string error;   ///< empty if it was delivered
+  bool asked = true;   ///< false: its time was over before the target's address was known, which says nothing of it
   /// Something answered, be it with an error: the target is not dead.
   bool answered() const noexcept { return http_status != 0; }
 };

@@ -102,7 +102,10 @@ void courier::on_over(ticket which, attempt outcome, const done_handler& done) {
   node_.metrics.webhook_attempts.Add({{"result", name_of(outcome.what)}}).Increment();
   under_way_.erase(which);
   // A refused address is an answer too, of ours: nothing was tried that could be spared.
-  turns_.over(which, outcome.answered() || outcome.what == verdict::permanent, now(), random_bits());
+  if (outcome.asked)
+    turns_.over(which, outcome.answered() || outcome.what == verdict::permanent, now(), random_bits());
+  else
+    turns_.not_asked(which);
   node_.metrics.circuit_open.Add({{"service", "webhook targets"}}).Set(static_cast<double>(turns_.open_circuits()));
   done(std::move(outcome));
   take_turns();

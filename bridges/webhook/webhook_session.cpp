@@ -135,7 +135,8 @@ void session::on_read(error_code failed) {
 void session::on_timeout() {
   if (answer_.is_header_done())
     return on_read({});
-  finish({verdict::transient, 0, "no answer within " + std::to_string(with_.how.timeout.count()) + " ms: " + stage_});
+  finish({verdict::transient, 0, "no answer within " + std::to_string(with_.how.timeout.count()) + " ms: " + stage_,
+          !addresses_.empty()});
 }
 
 void session::fail(error_code why) {

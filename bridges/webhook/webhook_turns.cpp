@@ -43,6 +43,14 @@ void turns::over(ticket who, bool answered, clock_time now, std::uint64_t random
   }
 }
 
+void turns::not_asked(ticket who) {
+  const auto ended = under_way_.extract(who);
+  if (!ended || ended.mapped().under != circuit_breaker::leave::probe)
+    return;
+  if (const auto broken = broken_.find(ended.mapped().origin); broken != broken_.end())
+    broken->second.probe_withdrawn();
+}
+
 std::optional<turns::clock_time> turns::next_look() const {
   if (held_.empty() || under_way_.size() >= at_once_max_)
     return std::nullopt;

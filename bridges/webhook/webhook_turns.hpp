@@ -35,6 +35,8 @@ public:
   std::optional<ticket> next(clock_time now);
   /// Its attempt ended; `answered` says whether the target gave any answer. `random`: any 64 bits.
   void over(ticket who, bool answered, clock_time now, std::uint64_t random);
+  /// Its attempt ended before the target was asked.
+  void not_asked(ticket who);
   /// When next() may have more to say without join() or over(): the end of the first wait.
   std::optional<clock_time> next_look() const;
 

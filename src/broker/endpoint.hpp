@@ -24,8 +24,9 @@ enum class endpoint_kind : std::uint8_t {
 };
 
 /// Says of a message whether a queue is to get it. Asked by whoever publishes, on his thread, when it is routed and
-/// before anything is written: what is refused costs nothing more, and is routed as if the queue were not bound.
-/// Thread-safe.
+/// before anything is written: what is refused costs nothing more. A message that no other queue gets either is then
+/// unroutable (basic.return if mandatory), but an alternate exchange does not get it: the exchange had a binding for
+/// it. Thread-safe.
 class message_gate {
 public:
   virtual ~message_gate() = default;

@@ -77,7 +77,7 @@ private:
             [this](const broker::queue_ok& made) {
               queue_ = made.queue;
               bound_.clear();
-              bind_missing([this] { consume(); });
+              bind_missing([this] { consume(); }, [this](const caf::error& why) { on_failed(why); });
             },
             [this](const caf::error& why) { on_failed(why); });
   }
@@ -92,7 +92,7 @@ private:
 
   /// `then`: once all of them are bound. Topology answers in the order of the questions, so these need not wait for one
   /// another.
-  void bind_missing(const std::function<void()>& then) {
+  void bind_missing(const std::function<void()>& then, const std::function<void(const caf::error&)>& failed) {
     const auto unbound = std::make_shared<std::size_t>(1); // one for this loop
     for (const auto& name : wanted_exchanges()) {
       if (!bound_.insert(name).second)
@@ -102,15 +102,17 @@ private:
       declare.spec.name = name;
       declare.spec.type = "fanout";
       declare.spec.durable = true;
-      request(node_.broker->topology(), caf::infinite, std::move(declare))
-          .then([](broker::exchange_ok) {}, [this](const caf::error& why) { on_failed(why); });
+      request(node_.broker->topology(), caf::infinite, std::move(declare)).then([](broker::exchange_ok) {}, failed);
       request(node_.broker->topology(), caf::infinite, broker::bind{{name, queue_->name, false, "", {}}, how_.owner})
           .then(
               [unbound, then](broker::bound) {
                 if (--*unbound == 0)
                   then();
               },
-              [this](const caf::error& why) { on_failed(why); });
+              [this, name, failed](const caf::error& why) {
+                bound_.erase(name);
+                failed(why);
+              });
     }
     if (--*unbound == 0)
       then();
@@ -120,7 +122,11 @@ private:
     if (!queue_ || retrying_) // it binds all there are when it comes to that
       return types_taken{};
     auto answer = make_response_promise<types_taken>();
-    bind_missing([answer]() mutable { answer.deliver(types_taken{}); });
+    bind_missing([answer]() mutable { answer.deliver(types_taken{}); },
+                 [answer](const caf::error& why) mutable {
+                   if (answer.pending())
+                     answer.deliver(why);
+                 });
     return answer;
   }
 

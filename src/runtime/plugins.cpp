@@ -207,8 +207,7 @@ expected<void> plugins::start(const std::string& path) {
   auto& next = **opened;
   if (auto good = check_types(next, {}); !good) {
     const std::lock_guard hold{mutex_};
-    if (next.since_ms == 0)
-      versions_.pop_back();
+    next.refused = next.since_ms == 0;
     return good;
   }
   for (const auto* type : next.types) {
@@ -255,16 +254,16 @@ expected<json> plugins::load(const std::string& file) {
   auto& next = **opened;
   auto served = serve(next, false);
   if (!served)
-    forget_refused(std::string{next.manifest.name}, before);
+    hide_refused(next, before);
   return served;
 }
 
-/// Its code stays loaded, but nobody has seen it serve. Under changing_.
-void plugins::forget_refused(const std::string& plugin, std::size_t versions_before) {
+/// Its code stays loaded, so open() must go on knowing it. Under changing_.
+void plugins::hide_refused(version& what, std::size_t versions_before) {
   const std::lock_guard hold{mutex_};
   if (versions_.size() > versions_before)
-    versions_.pop_back();
-  if (const auto line = lines_.find(plugin); line != lines_.end() && !line->second.now)
+    what.refused = true;
+  if (const auto line = lines_.find(what.manifest.name); line != lines_.end() && !line->second.now)
     lines_.erase(line);
 }
 
@@ -313,6 +312,7 @@ expected<json> plugins::serve(version& next, bool back) {
       line.before.push_back(before);
     line.now = &next;
     line.rolled_back.clear();
+    next.refused = false;
   }
   for (const auto* type : next.types)
     hosts_.types().serve(*type);
@@ -409,6 +409,8 @@ json plugins::list() const {
   const std::lock_guard hold{mutex_};
   json all = json::array();
   for (const auto& one : versions_) {
+    if (one.refused)
+      continue;
     json types = json::array();
     for (const auto* type : one.types)
       types.push_back({{"type", type->abi->type},

@@ -1,6 +1,7 @@
 #include "runtime/subscription_gate.hpp"
 
 #include <algorithm>
+#include <vector>
 
 #include "messages/json_members.hpp"
 
@@ -22,16 +23,29 @@ private:
   const served_type& type_;
 };
 
+/// "call.ended" is "call_ended" as VoIPBIN has it.
+bool is_named(const sb_subscription& wanted, const std::vector<std::string_view>& documented,
+              const std::vector<std::string_view>& voipbin) {
+  const std::string_view name{wanted.event_type};
+  const auto dot = name.find('.');
+  const auto is_it = [&](std::string_view other) {
+    return other.size() == name.size() && other[dot] == '_' && other.substr(0, dot) == name.substr(0, dot) &&
+           other.substr(dot + 1) == name.substr(dot + 1);
+  };
+  return std::find(documented.begin(), documented.end(), name) != documented.end() ||
+         (dot < name.size() && std::any_of(voipbin.begin(), voipbin.end(), is_it));
+}
+
 } // namespace
 
 bool may_tell_somebody(std::string_view event_json, const sb_entity_type& type,
                        const std::function<bool(const std::string& id)>& exists) {
-  const auto names = text_members(event_json, "event_type");
-  if (!names || names->empty()) // it may not be an event at all, which is for the subscriber to say
+  const auto names = text_members(event_json, "event_type"), others = text_members(event_json, "type");
+  if (!names || !others || names->empty()) // it may not be an event at all, which is for the subscriber to say
     return true;
   for (std::size_t index = 0; index < type.subscription_count; ++index) {
     const auto& subscription = type.subscriptions[index];
-    if (std::find(names->begin(), names->end(), subscription.event_type) == names->end())
+    if (!is_named(subscription, *names, *others))
       continue;
     if (!subscription.key)
       return true;

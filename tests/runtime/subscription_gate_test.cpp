@@ -44,5 +44,12 @@ TEST_F(subscription_gates, are_open_where_it_takes_a_parser_to_tell) {
   EXPECT_TRUE(passes(""));
 }
 
+TEST_F(subscription_gates, know_events_as_voipbin_writes_them) {
+  EXPECT_TRUE(passes(R"({"type":"call_ended","data":{"customer_id":"ann","event_type":"x"}})"));
+  EXPECT_TRUE(passes(R"({"type":"call_ended","data":{"customer_id":"eve"}})")) << "that is for the subscriber to read";
+  EXPECT_FALSE(passes(R"({"type":"call_ended","data":{"customer_id":"eve","event_type":"x"}})"));
+  EXPECT_FALSE(passes(R"({"type":"call_created","data":{"customer_id":"ann","event_type":"x"}})"));
+}
+
 } // namespace
 } // namespace switchboard::runtime

@@ -374,14 +374,23 @@ TEST_F(agent_alone, who_lets_three_calls_in_a_row_ring_out_is_paused_for_a_minut
 }
 
 TEST_F(agent_alone, a_faulty_phone_is_not_rung_again_at_once) {
-  put("available");
-  tell("offer", {{"offer_id", "1"}, {"epoch", 11}});
-  tell("release", {{"offer_id", "1"}, {"epoch", 11}, {"reason", "busy"}});
-  EXPECT_EQ(shown(), "available");
-  EXPECT_EQ(json::parse(world_.outside().back().body)["free"]["voice"], 0);
-  world_.advance(1s);
-  EXPECT_EQ(world_.outside().back().name, "agent_status");
-  EXPECT_EQ(json::parse(world_.outside().back().body)["free"]["voice"], 1);
+  const auto free = [&] { return json::parse(world_.outside().back().body)["free"]["voice"]; };
+  for (const auto* reason : {"busy", "failed", "normal", "insufficient_balance"}) {
+    put("available");
+    tell("offer", {{"offer_id", "1"}, {"epoch", 11}});
+    tell("release", {{"offer_id", "1"}, {"epoch", 11}, {"reason", reason}});
+    EXPECT_EQ(shown(), "available");
+    EXPECT_EQ(free(), 0) << reason;
+    world_.advance(1s);
+    EXPECT_EQ(world_.outside().back().name, "agent_status");
+    EXPECT_EQ(free(), 1) << reason;
+  }
+  for (const auto* reason : {"caller_left", "answered_elsewhere", "rejected", "withdrawn"}) {
+    put("available");
+    tell("offer", {{"offer_id", "1"}, {"epoch", 11}});
+    tell("release", {{"offer_id", "1"}, {"epoch", 11}, {"reason", reason}});
+    EXPECT_EQ(free(), 1) << reason << " is no fault of the phone";
+  }
 }
 
 TEST(agent_upgrade, an_agent_of_version_1_goes_on_where_it_was) {

@@ -117,6 +117,29 @@ TEST_F(flow_scenario, a_call_whose_flow_is_not_there_is_not_left_up) {
   ask("POST", "/v1/calls", {{"source", "+15551234567"}, {"destination", stays}, {"flow_id", "no id"}}, 400);
 }
 
+TEST_F(flow_scenario, a_caller_who_was_transferred_is_not_cut_off_by_the_flow_he_came_with) {
+  post("/v1/agents", {{"id", "ann"}, {"addresses", json::array({stays})}});
+  post("/v1/agents/ann/login");
+  post("/v1/queues", {{"id", "sales"}});
+  post("/v1/queues/sales/agents", {{"agent_id", "ann"}});
+  post("/v1/flows",
+       {{"id", "welcome"},
+        {"actions", json::array({pick_up, {{"type", "queue_join"}, {"option", {{"queue_id", "sales"}}}}})}});
+  const auto caller = post("/v1/calls", {{"source", "+15557770000"},
+                                         {"destination", "+15551234567"},
+                                         {"direction", "incoming"},
+                                         {"flow_id", "welcome"}})["id"]
+                          .get<std::string>();
+  world_.advance(3s);
+  const auto leg = ask("GET", "/v1/queues/sales/calls")["result"][0]["agent_call_id"].get<std::string>();
+  post("/v1/calls/" + leg + "/transfer", {{"destination", "+15559870130"}}); // talks 30 s
+  world_.advance(10s);
+  EXPECT_EQ(status("call", caller), "progressing");
+  EXPECT_EQ(status("agent", "ann"), "available");
+  world_.advance(1min);
+  EXPECT_EQ(status("call", caller), "hangup") << "with the one he was transferred to";
+}
+
 TEST_F(flow_scenario, a_stopped_run_leaves_the_call_to_whoever_stopped_it) {
   post("/v1/flows", {{"id", "long"}, {"actions", json::array({play_file("long.wav"), play_file("longer.wav")})}});
   const auto placed = post("/v1/calls", {{"source", "+15551234567"}, {"destination", stays}, {"flow_id", "long"}});

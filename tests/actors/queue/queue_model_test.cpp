@@ -518,7 +518,7 @@ private:
       expect("conference/" + std::exchange(c.conference, {}) + "/stop");
       return callback_fails(c, "did_not_join", false);
     }
-    agent_is_free(c);
+    agent_is_free(c, "agent_lost");
     expect("conference/" + std::exchange(c.conference, {}) + "/let_go");
     expect("call/" + c.call + "/join_queue");
     c.offer.clear();
@@ -527,11 +527,11 @@ private:
     c.phase = "initiating";
     c.tries = 0;
   }
-  void agent_is_free(model_caller& c) {
+  void agent_is_free(model_caller& c, const char* why = "over") {
     if (!c.leg.empty())
       expect("call/" + c.leg + "/hang_up");
     if (!c.offer.empty())
-      expect("agent/" + c.agent + "/release/over");
+      expect("agent/" + c.agent + "/release/" + why);
   }
   void promise_callback(model_caller& c) {
     rescind_all(c, "caller_left");

@@ -359,6 +359,37 @@ TEST_F(queue_scenario, an_agent_who_hangs_up_before_the_talk_loses_no_caller) {
   EXPECT_THAT(callers(), IsEmpty());
 }
 
+TEST_F(queue_scenario, somebody_who_can_not_join_the_talk_does_not_end_it) {
+  make_agent();
+  const auto caller = enter();
+  world_.advance(2s);
+  EXPECT_EQ(caller_status(caller), "service");
+  const auto room = call(caller)["confbridge_id"].get<std::string>();
+  post("/v1/conferences/" + room + "/calls/nobody");
+  world_.advance(10s);
+  EXPECT_EQ(caller_status(caller), "service");
+  EXPECT_EQ(world_.view("conference", room)["calls"].size(), 2U);
+}
+
+TEST_F(queue_scenario, an_agent_whose_phone_drops_each_call_rests_in_between) {
+  const auto agent = make_agent();
+  enter();
+  for (int round = 0; round < 3; ++round) {
+    const auto offered = world_.event_types("queue.offered", queue_).size();
+    EXPECT_EQ(offered, round + 1U);
+    const auto leg = callers()[0]["offers"][0]["agent_call_id"].get<std::string>();
+    const auto answered = world_.event_types("queue.answered", queue_).size();
+    world_.advance(999ms);
+    world_.fire_next();
+    while (world_.event_types("queue.answered", queue_).size() == answered)
+      ASSERT_TRUE(world_.step());
+    world_.tell({"call", leg}, "hung_up", {{"reason", "normal"}}, {"trunk", leg});
+    world_.settle();
+    EXPECT_EQ(world_.event_types("queue.offered", queue_).size(), offered) << "not at once";
+    world_.advance(1s);
+  }
+}
+
 TEST_F(queue_scenario, a_channel_that_no_agent_takes_is_not_offered_again_and_again) {
   const auto agent = make_agent(rings);
   enter();

@@ -120,6 +120,23 @@ protected:
   turns::clock_time now_{1h};
 };
 
+TEST_F(webhook_turns, say_nothing_of_a_target_that_was_not_asked) {
+  for (turns::ticket who = 1; who <= 20; ++who) {
+    turns_.join(who, "a");
+    ASSERT_THAT(all_next(), ElementsAre(who));
+    turns_.not_asked(who);
+  }
+  EXPECT_EQ(turns_.open_circuits(), 0U);
+  kill("a");
+  now_ += 1h;
+  const auto probe = all_next();
+  ASSERT_EQ(probe.size(), 1U);
+  turns_.not_asked(probe.front());
+  EXPECT_EQ(turns_.open_circuits(), 1U);
+  turns_.join(50, "a");
+  EXPECT_THAT(all_next(), ElementsAre(50)) << "the next probe";
+}
+
 TEST_F(webhook_turns, go_first_come_first_served_and_so_many_at_once) {
   for (turns::ticket who : {1, 2, 3, 4})
     turns_.join(who, "a");
