@@ -43,8 +43,11 @@ if(TARGET runtime_test)
       PREFIX "" OUTPUT_NAME "${name}" LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/test_plugins")
     add_dependencies(runtime_test test_plugin_${name})
   endforeach()
-  # Another version of a real one, and a life of real calls to decide again.
+  # Other versions of real ones, and a life of real calls to decide again.
   target_link_libraries(test_plugin_call_next PRIVATE actor_call)
+  foreach(actor call agent queue)
+    target_link_libraries(test_plugin_${actor}_crashing PRIVATE actor_${actor})
+  endforeach()
   add_dependencies(runtime_test plugin_call plugin_loopback_trunk)
   target_compile_definitions(runtime_test PRIVATE SWITCHBOARD_TEST_PLUGIN_DIR="${CMAKE_BINARY_DIR}/test_plugins")
   include("${CMAKE_SOURCE_DIR}/tests/runtime/plugins/broken/broken_plugins.cmake")

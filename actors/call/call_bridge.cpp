@@ -393,6 +393,7 @@ result other_answered(call c, const message& msg, const context& ctx) {
   out.next(std::move(c));
   return out;
 }
+/// Somebody speaks to a call that is over or was never here, of one that must not stay up alone.
 result nobody_wants_it(const message& msg, const context&) {
   result out;
   out.send(msg.sender(), "hang_up");

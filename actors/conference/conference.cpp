@@ -159,11 +159,6 @@ void invite(conference& c, std::string call_id, const context& ctx, result& out)
   c.participants.push_back(std::move(made));
 }
 
-bool nobody_is_coming(const conference& c) {
-  return std::none_of(c.participants.begin(), c.participants.end(),
-                      [](const auto& one) { return one.status == participant_status::joining; });
-}
-
 /// Its owner waits for those it brought; who comes later, or leaves, is the conference's own matter.
 bool is_owners_plan(const conference& c) { return !c.owner.empty() && !c.complete; }
 
@@ -444,30 +439,29 @@ void give_back(conference& c, const context& ctx, result& out) {
   finish(c, ctx, out);
 }
 
+/// `ends_plan`: its owner counted on it.
+void lose(conference& c, std::vector<participant>::iterator who, bool ends_plan, const context& ctx, result& out) {
+  if (ends_plan)
+    tell_owner(c, "participant_refused", who->call_id, out);
+  remove(c, who, ctx, out, ends_plan);
+  if (ends_plan)
+    give_back(c, ctx, out);
+}
+
 /// It could not come in.
 result call_refused(conference c, const message& msg, const context& ctx) {
   const auto who = find(c, call_in(msg));
   result out;
   if (who == c.participants.end() || is_stale(*who, msg) || who->status == participant_status::joined)
     return out;
-  const bool is_plan = is_owners_plan(c);
-  if (is_plan)
-    tell_owner(c, "participant_refused", who->call_id, out);
-  remove(c, who, ctx, out, is_plan);
-  if (is_plan)
-    give_back(c, ctx, out);
+  lose(c, who, is_owners_plan(c), ctx, out);
   out.next(std::move(c));
   return out;
 }
 
 /// Its call is over. If they were not all in yet, its owner's plan has failed.
 void is_gone(conference& c, std::vector<participant>::iterator who, const context& ctx, result& out) {
-  const bool is_plan = is_owners_plan(c) && who->status != participant_status::leaving;
-  if (is_plan)
-    tell_owner(c, "participant_refused", who->call_id, out);
-  remove(c, who, ctx, out, is_plan);
-  if (is_plan)
-    give_back(c, ctx, out);
+  lose(c, who, is_owners_plan(c) && who->status != participant_status::leaving, ctx, out);
 }
 
 /// "not_found" says what it answers, since a call of that name may have come meanwhile.
@@ -699,6 +693,11 @@ result forget(conference c, const message&, const context&) {
 }
 
 } // namespace
+
+bool nobody_is_coming(const conference& c) {
+  return std::none_of(c.participants.begin(), c.participants.end(),
+                      [](const auto& one) { return one.status == participant_status::joining; });
+}
 
 const sdk::entity_type<conference>& conference_type() {
   using namespace sdk;

@@ -48,6 +48,8 @@ struct conference {
   time_point ended{};
 };
 
+bool nobody_is_coming(const conference& c);
+
 void to_json(json& out, const conference& from);
 void from_json(const json& in, conference& to);
 

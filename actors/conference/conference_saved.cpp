@@ -2,8 +2,6 @@
 #include "actors/conference/conference.hpp"
 #include "sdk/saved.hpp"
 
-#include <algorithm>
-
 namespace switchboard::telephony {
 
 using sdk::put;
@@ -62,8 +60,7 @@ void from_json(const json& in, conference& c) {
   take(in, "invited", c.invited);
   take(in, "checks", c.checks);
   take(in, "complete", c.complete);
-  if (c.used && std::none_of(c.participants.begin(), c.participants.end(),
-                             [](const auto& one) { return one.status == participant_status::joining; }))
+  if (c.used && nobody_is_coming(c))
     c.complete = true; // older states don't say
 }
 

@@ -205,17 +205,15 @@ expected<void> plugins::start(const std::string& path) {
   if (!opened)
     return opened.error();
   auto& next = **opened;
-  if (auto good = check_types(next, {}); !good) {
-    const std::lock_guard hold{mutex_};
-    next.refused = next.since_ms == 0;
+  if (auto good = check_types(next, {}); !good)
     return good;
-  }
   for (const auto* type : next.types) {
     hosts_.types().serve(*type);
     warn_of_newer(*type);
   }
   next.since_ms = hosts_.node().clock.now().time_since_epoch().count();
   const std::lock_guard hold{mutex_};
+  next.has_served = true;
   lines_[next.manifest.name].now = &next;
   log::info("plugin_loaded", {{"plugin", next.manifest.name}, {"version", next.manifest.version}});
   return {};
@@ -244,27 +242,10 @@ expected<json> plugins::load(const std::string& file) {
   auto path = resolve(file);
   if (!path)
     return path.error();
-  const auto before = [this] {
-    const std::lock_guard hold{mutex_};
-    return versions_.size();
-  }();
   auto opened = open(*path, options_.trial);
   if (!opened)
     return opened.error();
-  auto& next = **opened;
-  auto served = serve(next, false);
-  if (!served)
-    hide_refused(next, before);
-  return served;
-}
-
-/// Its code stays loaded, so open() must go on knowing it. Under changing_.
-void plugins::hide_refused(version& what, std::size_t versions_before) {
-  const std::lock_guard hold{mutex_};
-  if (versions_.size() > versions_before)
-    what.refused = true;
-  if (const auto line = lines_.find(what.manifest.name); line != lines_.end() && !line->second.now)
-    lines_.erase(line);
+  return serve(**opened, false);
 }
 
 expected<json> plugins::roll_back(const std::string& name) {
@@ -287,11 +268,12 @@ expected<json> plugins::roll_back(const std::string& name) {
 
 /// Under changing_.
 expected<json> plugins::serve(version& next, bool back) {
-  auto& line = [&]() -> plugins::line& {
+  auto* before = [&]() -> version* {
     const std::lock_guard hold{mutex_};
-    return lines_[next.manifest.name];
+    const auto found = lines_.find(next.manifest.name);
+    return found == lines_.end() ? nullptr : found->second.now;
   }();
-  if (line.now == &next)
+  if (before == &next)
     return {errc::precondition_failed,
             "plugin " + next.manifest.name + " " + next.manifest.version + " of that very file serves already"};
   if (auto good = check_types(next, next.manifest.name); !good)
@@ -303,16 +285,16 @@ expected<json> plugins::serve(version& next, bool back) {
       return tried.error();
     types.push_back({{"type", type->abi->type}, {"state_version", type->abi->state_version}, {"tried", *tried}});
   }
-  auto* before = line.now;
   {
     const std::lock_guard hold{mutex_};
+    auto& line = lines_[next.manifest.name];
     if (back)
       line.before.pop_back();
     else if (before)
       line.before.push_back(before);
     line.now = &next;
     line.rolled_back.clear();
-    next.refused = false;
+    next.has_served = true;
   }
   for (const auto* type : next.types)
     hosts_.types().serve(*type);
@@ -409,7 +391,7 @@ json plugins::list() const {
   const std::lock_guard hold{mutex_};
   json all = json::array();
   for (const auto& one : versions_) {
-    if (one.refused)
+    if (!one.has_served)
       continue;
     json types = json::array();
     for (const auto* type : one.types)

@@ -74,7 +74,7 @@ private:
     std::uint64_t content = 0; ///< hash of its bytes
     std::vector<const hosted_type*> types;
     std::atomic<std::int64_t> since_ms{0}; ///< when it began to serve, 0: it does not
-    bool refused = false;                  ///< its code is loaded for good, but nobody has seen it serve
+    bool has_served = false;               ///< else it was refused: its code is loaded for good, and list() is silent
   };
   struct line {
     std::vector<version*> before; ///< those that served, earliest first
@@ -91,7 +91,6 @@ private:
   expected<json> serve(version& next, bool back);
   void move_entities(const version& next);
   void watch(const version& next);
-  void hide_refused(version& what, std::size_t versions_before);
   std::string settings_of(const std::string& plugin) const;
 
   entity_hosts& hosts_;

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """The contact centre under chaos: agents who answer, are busy, don't answer, reject, hang up, log out in the middle of a
 ring; callers who lose patience, are hung up by somebody else, are kicked out of the queue; and a node that is killed again
-and again. Everything is asked for by AMQP with a message_id of its own, and asked again after a kill.
+and again. Everything is asked for by AMQP with a message_id of its own, and asked again after a kill. With --crashes the plugins of
+calls, agents and queues are replaced, under load, by versions that throw in one of two hundred decisions; who is answered 500
+or 503 asks again.
 
-    tests/faults/acd_chaos.py [--callers 2000] [--agents 200] [--queues 5] [--seconds 60] [--kills 5] [--seed 1]
+    tests/faults/acd_chaos.py [--callers 2000] [--agents 200] [--queues 5] [--seconds 60] [--kills 5] [--crashes] [--seed 1]
 
 The judge knows only what a client can see: the answers, and the log of events that a durable queue collected, by event_id.
 Every caller who was put in must have left exactly once, no agent may ever have had two callers, at the end nobody waits and no
@@ -21,7 +23,7 @@ import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
-from conftest import Node  # noqa: E402
+from conftest import BINARY, Node  # noqa: E402
 from drain import lasting_ports  # noqa: E402
 from rpc_load import RpcLoad, envelope, percentile  # noqa: E402
 
@@ -30,38 +32,49 @@ FAST = ["plugin.loopback_trunk.ring_ms=50", "plugin.loopback_trunk.answer_ms=150
         "plugin.queue.ring_timeout_ms=700", "log.level=error"]
 # Numbers of far ends (actors/loopback_trunk): how an agent's phone behaves.
 PHONES = ["+15550009999"] * 6 + ["+15550000200", "+15550000300", "+15550000500", "+15550000101"]
+CRASHING = ["call", "agent", "queue"]  # tests/runtime/plugins/crashing.hpp
+AGAIN_AFTER_S = 0.5
 LEFT = {"queue.serviced": "serviced", "queue.abandoned": "abandoned", "queue.overflowed": "overflowed",
         "queue.called_back": "called_back"}
 
 
 class Client:
-    """Asks the services of a node that may be away, each request once in effect."""
+    """Asks the services of a node that may be away, each request once in effect. `crashes`: they may fail, too."""
 
-    def __init__(self, node):
+    def __init__(self, node, crashes=False):
         self.node, self.loads, self.then, self.refused = node, {}, {}, collections.Counter()
+        self.crashes, self.failed, self.again = crashes, 0, []
 
     def ask(self, service, method, route, body=None, then=None, may_fail=()):
         load = self.loads.get(service)
         if not load:
             load = self.loads[service] = RpcLoad(self.node.amqp, service, [], self._on_answer)
         load.templates.append(load._template(f"bin-manager.{service}.request", envelope(method, route, body)))
-        self.then[f"{load.ids}{load.asked:012x}"] = (then, may_fail, f"{method} {route}")
+        self.then[f"{load.ids}{load.asked:012x}"] = (service, method, route, body, then, may_fail)
         load.add(time.monotonic())
 
     def _on_answer(self, message_id, status, body, _):
-        then, may_fail, what = self.then.pop(message_id, (None, (), ""))
-        if status != 200 and what and status not in may_fail:
-            self.refused[f"{status} {what.split('/')[2]}: {body[:200].decode()}"] += 1
+        question = self.then.pop(message_id, None)
+        if not question:
+            return
+        service, _, _, _, then, may_fail = question
+        if self.crashes and status in (500, 503):
+            self.failed += 1
+            self.again.append((time.monotonic() + AGAIN_AFTER_S, question))
+        elif status != 200 and status not in may_fail:
+            self.refused[f"{status} {service}: {body[:200].decode()}"] += 1
         if status == 200 and then:
             then(json.loads(body)["body"])
 
     def turn(self, seconds=0.01):
+        while self.again and self.again[0][0] < time.monotonic():
+            self.ask(*self.again.pop(0)[1])
         for load in list(self.loads.values()):
             load.run(seconds, 0, 0, settle_s=0)
 
     def settle(self, seconds=60):
         until = time.monotonic() + seconds
-        while any(load.pending for load in self.loads.values()):
+        while self.again or any(load.pending for load in self.loads.values()):
             assert time.monotonic() < until, "requests without an answer"
             self.turn()
 
@@ -117,7 +130,7 @@ class Judge:
                 holder = engaged.get((queue, agent))
                 self.expect(holder in (None, caller), "agent beyond capacity", (agent, holder, caller))
                 engaged[queue, agent] = caller
-            elif kind == "queue.offer_failed":
+            elif kind in ("queue.offer_failed", "queue.agent_lost"):  # lost: he hung up before they talked
                 if engaged.get((queue, agent)) == caller:
                     del engaged[queue, agent]
             elif kind in LEFT:
@@ -146,11 +159,19 @@ class Judge:
         return status
 
 
-def run(directory, callers, how_many_agents, how_many_queues, seconds, how_many_kills, seed):
+def decided(node, version="9.0.0"):
+    """How many decisions the plugins of that version have made since the node's start, and how many have failed."""
+    rows = [row for row in node.request("GET", "/api/plugins", port=node.admin)[1]["plugins"] if row["version"] == version]
+    types = [one for row in rows for one in row["types"]]
+    return sum(one["decided"] for one in types), sum(one["failed"] for one in types)
+
+
+def run(directory, callers, how_many_agents, how_many_queues, seconds, how_many_kills, seed, crashes=False):
     """(figures, violations, examples of them)"""
     dice = random.Random(seed)
     judge = Judge()
-    node = Node(pathlib.Path(directory) / "data", FAST)
+    versions = BINARY.parent / "test_plugins"
+    node = Node(pathlib.Path(directory) / "data", FAST + ([f"node.plugin_folders={versions}"] if crashes else []))
     node.amqp, node.zmq, node.http, node.admin = lasting_ports(4, dice)
     node.start()
     setup = node.pika()
@@ -159,7 +180,7 @@ def run(directory, callers, how_many_agents, how_many_queues, seconds, how_many_
     for exchange in ("queue.events", "agent.events", "call.events"):
         channel.queue_bind(LOG, exchange, "#")
     setup.close()
-    client = Client(node)
+    client = Client(node, crashes)
     queues = [str(uuid.UUID(int=dice.getrandbits(128))) for _ in range(how_many_queues)]
     agents = [str(uuid.UUID(int=dice.getrandbits(128))) for _ in range(how_many_agents)]
     for queue in queues:
@@ -190,7 +211,13 @@ def run(directory, callers, how_many_agents, how_many_queues, seconds, how_many_
 
     began, came, disturbed = time.monotonic(), 0, 0
     kill_at = sorted(dice.uniform(0.1, 0.95) * seconds for _ in range(how_many_kills))
-    kills = 0
+    kills = crashed = 0
+
+    def load_crashing():
+        for actor in CRASHING if crashes else []:
+            node.cli("plugin", "load", str(versions / f"{actor}_crashing.so"))
+
+    load_crashing()
     while came < callers or kills < how_many_kills:
         now = time.monotonic() - began
         while came < callers and came < now / seconds * callers:
@@ -209,8 +236,10 @@ def run(directory, callers, how_many_agents, how_many_queues, seconds, how_many_
                 client.ask("agent", "POST", f"/v1/agents/{agent}/" + ("logout" if kind == 2 else "login"))
         if kills < how_many_kills and now > kill_at[kills]:
             kills += 1
+            crashed += decided(node)[1]
             node.kill()
             node.start()
+            load_crashing()
         client.turn()
     client.settle()
     # Whoever is left is served or gives up: calls last 6 s, waits 15 s.
@@ -224,6 +253,7 @@ def run(directory, callers, how_many_agents, how_many_queues, seconds, how_many_
     shown = {queue: client.get("queue", f"/v1/queues/{queue}") for queue in queues}
     resting = {agent: client.get("agent", f"/v1/agents/{agent}") for agent in agents}
     events, repeats = read_log(node)
+    crashed += decided(node)[1]
     node.stop()
 
     of_queue, joined = judge.recount(events)
@@ -245,7 +275,7 @@ def run(directory, callers, how_many_agents, how_many_queues, seconds, how_many_
     failed = collections.Counter(event["data"].get("reason") for event in events if event["event_type"] == "queue.offer_failed")
     waited = [event["data"]["waited_ms"] for event in events if event["event_type"] == "queue.connected"]
     figures = {"seed": seed, "callers": came, "put_in": joined, "agents": how_many_agents, "kills": kills, "events": len(events),
-               "repeated_events": repeats, "offers": offers, "offers_failed": dict(failed), **dict(total),
+               "crashed_decisions": crashed, "repeated_events": repeats, "offers": offers, "offers_failed": dict(failed), **dict(total),
                "waited_ms_p50": percentile(waited, 0.5), "waited_ms_p99": percentile(waited, 0.99)}
     return figures, dict(judge.violations), judge.examples
 
@@ -257,14 +287,17 @@ def main():
     asked.add_argument("--queues", type=int, default=5)
     asked.add_argument("--seconds", type=float, default=60, help="in which the callers come")
     asked.add_argument("--kills", type=int, default=5)
+    asked.add_argument("--crashes", action="store_true", help="of plugins")
     asked.add_argument("--seed", type=int, default=1)
     how = asked.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        figures, violations, examples = run(folder, how.callers, how.agents, how.queues, how.seconds, how.kills, how.seed)
+        figures, violations, examples = run(folder, how.callers, how.agents, how.queues, how.seconds, how.kills, how.seed,
+                                             how.crashes)
     print(json.dumps({"test": "acd_chaos", **figures, "violations": violations}))
     if violations:
         print(json.dumps(examples, indent=1), file=sys.stderr)
-    return 1 if violations or not figures["put_in"] or not figures.get("serviced") else 0
+    happened = figures["put_in"] and figures.get("serviced") and (figures["crashed_decisions"] or not how.crashes)
+    return 1 if violations or not happened else 0
 
 
 if __name__ == "__main__":

@@ -252,8 +252,10 @@ class TestDiskTrace:
 # -- the contact centre -------------------------------------------------------------------------------------------------
 
 
-def test_every_caller_leaves_once_and_no_agent_is_stuck_over_a_kill(tmp_path):
-    figures, violations, examples = acd_chaos.run(tmp_path, 60, 12, 2, 4, 1, 20261122)
+def test_every_caller_leaves_once_and_no_agent_is_stuck_over_a_kill_and_crashes(tmp_path):
+    if not (BINARY.parent / "test_plugins" / "queue_crashing.so").exists():
+        pytest.skip("the test plugins are not built")
+    figures, violations, examples = acd_chaos.run(tmp_path, 60, 12, 2, 4, 1, 20261122, crashes=True)
     assert not violations, examples
     assert figures["put_in"] == 60 and figures["serviced"] > 5 and figures["kills"] == 1, figures
 
@@ -282,6 +284,10 @@ class TestAcdJudge:
 
     def test_an_agent_who_is_offered_a_second_caller(self):
         assert self.judged(self.life()[:2] + self.life("d") + self.life()[2:])[0] == ["agent beyond capacity"]
+
+    def test_an_agent_who_hung_up_before_they_talked_is_free(self):
+        lost = [*self.life()[:2], self.event("queue.agent_lost"), *self.life("d"), self.event("queue.abandoned")]
+        assert self.judged(lost)[0] == []
 
     def test_a_caller_nobody_put_in(self):
         assert self.judged([self.event("queue.abandoned")])[0] == ["left without having joined"]
