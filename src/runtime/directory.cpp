@@ -4,18 +4,14 @@
 
 namespace switchboard::runtime {
 
-namespace {
-
-directory::row row_of(const actor_card& card) {
-  return {card.path,
-          card.kind,
-          card.started,
-          card.handled.load(std::memory_order_relaxed),
-          card.mailbox.load(std::memory_order_relaxed),
-          card.restarts.load(std::memory_order_relaxed)};
+actor_row make_row(std::string path, std::string kind, const actor_counts& counts) {
+  return {std::move(path),
+          std::move(kind),
+          counts.started,
+          counts.handled.load(std::memory_order_relaxed),
+          counts.mailbox.load(std::memory_order_relaxed),
+          counts.restarts.load(std::memory_order_relaxed)};
 }
-
-} // namespace
 
 std::shared_ptr<actor_card> directory::enter(std::string path, std::string kind, time_point now) {
   auto card = std::make_shared<actor_card>();
@@ -31,36 +27,61 @@ std::shared_ptr<actor_card> directory::enter(std::string path, std::string kind,
   return card;
 }
 
-std::vector<directory::row> directory::list(std::string_view prefix, std::size_t limit) const {
-  std::vector<row> rows;
+void directory::enter(const actor_crowd& crowd) {
+  const std::lock_guard hold{crowds_mutex_};
+  crowds_.push_back(&crowd);
+}
+
+void directory::leave(const actor_crowd& crowd) {
+  const std::lock_guard hold{crowds_mutex_};
+  std::erase(crowds_, &crowd);
+}
+
+std::vector<actor_row> directory::list(std::string_view prefix, std::size_t limit) const {
+  std::vector<actor_row> rows;
   {
     const std::lock_guard hold{mutex_};
     for (const auto& [path, weak] : cards_)
       if (path.starts_with(prefix))
         if (const auto card = weak.lock())
-          rows.push_back(row_of(*card));
+          rows.push_back(make_row(card->path, card->kind, *card));
   }
-  std::sort(rows.begin(), rows.end(), [](const row& a, const row& b) { return a.path < b.path; });
-  if (rows.size() > limit)
-    rows.resize(limit);
+  {
+    const std::lock_guard hold{crowds_mutex_};
+    for (const auto* crowd : crowds_)
+      crowd->list(prefix, rows);
+  }
+  const auto shown = rows.begin() + static_cast<std::ptrdiff_t>(std::min(limit, rows.size()));
+  std::partial_sort(rows.begin(), shown, rows.end(),
+                    [](const actor_row& a, const actor_row& b) { return a.path < b.path; });
+  rows.erase(shown, rows.end());
   return rows;
 }
 
 std::size_t directory::size() const {
-  const std::lock_guard hold{mutex_};
-  return static_cast<std::size_t>(
-      std::count_if(cards_.begin(), cards_.end(), [](const auto& entry) { return !entry.second.expired(); }));
+  std::size_t count = 0;
+  for (const auto& [kind, sum] : totals())
+    count += sum.actors;
+  return count;
 }
 
 std::map<std::string, directory::total> directory::totals() const {
   std::map<std::string, total> sums;
-  const std::lock_guard hold{mutex_};
-  for (const auto& [path, weak] : cards_)
-    if (const auto card = weak.lock()) {
-      auto& sum = sums[card->kind];
-      ++sum.actors;
-      sum.mailbox += card->mailbox.load(std::memory_order_relaxed);
-    }
+  const auto add = [&](std::string_view kind, std::size_t actors, std::int64_t mailbox) {
+    auto& sum = sums[std::string{kind}];
+    sum.actors += actors;
+    sum.mailbox += mailbox;
+  };
+  {
+    const std::lock_guard hold{mutex_};
+    for (const auto& [path, weak] : cards_)
+      if (const auto card = weak.lock())
+        add(card->kind, 1, card->mailbox.load(std::memory_order_relaxed));
+  }
+  const std::lock_guard hold{crowds_mutex_};
+  for (const auto* crowd : crowds_)
+    if (const auto count = crowd->size())
+      add(crowd->kind(), count, crowd->mailbox());
   return sums;
 }
 

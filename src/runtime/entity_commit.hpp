@@ -4,10 +4,11 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <boost/container/flat_map.hpp>
 
 #include "broker/publisher.hpp"
 #include "runtime/entity_work.hpp"
@@ -17,7 +18,7 @@
 namespace switchboard::runtime {
 
 /// An entity's armed timers by name.
-using entity_timers = std::map<std::string, timer_token>;
+using entity_timers = boost::container::flat_map<std::string, timer_token>;
 
 /// The entity after the decision.
 struct entity_after {

@@ -11,13 +11,11 @@
 
 #include <string>
 
-#include <caf/actor.hpp>
-
 #include "runtime/entity_hosts.hpp"
 
 namespace switchboard::runtime {
 
 /// Runs on CAF's scheduler. Started by entity_hosts only; `type` lives as long as the hosts.
-caf::actor spawn_entity_host(entity_hosts& hosts, const served_type& type, const std::string& id);
+live_entity spawn_entity_host(entity_hosts& hosts, const served_type& type, std::string id);
 
 } // namespace switchboard::runtime

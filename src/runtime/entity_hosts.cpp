@@ -33,40 +33,50 @@ entity_hosts::entity_hosts(node_context& node, std::shared_ptr<store::environmen
     : node_(node), store_(std::move(store)), limits_(limits), timers_(node, [this](armed_timer fired) {
         if (!tell(fired.type, fired.id, timer_work(fired)) && !closed_)
           log::warning("timer_without_type", {{"type", fired.type}, {"id", fired.id}, {"timer", fired.name}});
-      }) {}
+      }) {
+  node_.directory.enter(*this);
+}
 
-entity_hosts::~entity_hosts() { close(); }
+entity_hosts::~entity_hosts() {
+  node_.directory.leave(*this);
+  close();
+}
+
+entity_hosts::entry& entity_hosts::find_or_start(shard& home, const key& at) {
+  if (const auto found = home.entries.find(at); found != home.entries.end())
+    return found->second;
+  alive_.fetch_add(1, std::memory_order_acq_rel);
+  auto live = spawn_entity_host(*this, *at.type, std::string{at.id});
+  const key own{at.type, live.at->id};
+  return home.entries.emplace(own, entry{std::move(live)}).first->second;
+}
 
 bool entity_hosts::tell(const std::string& type, const std::string& id, const entity_work_ptr& work) {
   auto* served = types_.find(type);
   if (!served)
     return false;
-  const address at{type, id};
+  const key at{served, id};
   auto& home = shard_of(at);
   // Sending under the lock is what makes retire() safe: no message can be on its way that was not counted.
   const std::lock_guard hold{home.mutex};
   if (closed_)
     return false;
-  auto& entry = home.entries[at];
-  if (!entry.host) {
-    alive_.fetch_add(1, std::memory_order_acq_rel);
-    entry.host = spawn_entity_host(*this, *served, id);
-  }
+  auto& entry = find_or_start(home, at);
   ++entry.told;
   busy_.fetch_add(1, std::memory_order_acq_rel);
   // Requests may be refused when there are too many: who sent them is told. Timers, events and messages between
   // entities are promises already made, in an order, so they travel in the lane that is never refused; a subscriber's
   // prefetch bounds the events.
   if (work->what.kind == SB_REQUEST)
-    caf::anon_send(entry.host, do_work{work});
+    caf::anon_send(entry.live.host, do_work{work});
   else
-    caf::anon_send<caf::message_priority::high>(entry.host, do_work{work});
+    caf::anon_send<caf::message_priority::high>(entry.live.host, do_work{work});
   return true;
 }
 
 bool entity_hosts::may_exist(const std::string& type, const std::string& id) const {
-  const address at{type, id};
-  {
+  if (const auto* served = types_.find(type)) {
+    const key at{served, id};
     const auto& home = shard_of(at);
     const std::lock_guard hold{home.mutex};
     if (home.entries.contains(at))
@@ -83,8 +93,8 @@ void entity_hosts::move_live(const served_type& type) {
     {
       const std::lock_guard hold{home.mutex};
       for (const auto& [at, entry] : home.entries)
-        if (at.first == type.name())
-          here.push_back(entry.host);
+        if (at.type == &type)
+          here.push_back(entry.live.host);
     }
     for (const auto& host : here) {
       if (closed_)
@@ -97,17 +107,11 @@ void entity_hosts::move_live(const served_type& type) {
 }
 
 void entity_hosts::move_stored(served_type& type, const std::string& id) {
-  const address at{type.name(), id};
+  const key at{&type, id};
   auto& home = shard_of(at);
   const std::lock_guard hold{home.mutex};
-  if (closed_)
-    return;
-  auto& entry = home.entries[at];
-  if (!entry.host) {
-    alive_.fetch_add(1, std::memory_order_acq_rel);
-    entry.host = spawn_entity_host(*this, type, id);
-  }
-  caf::anon_send<caf::message_priority::high>(entry.host, move_over{});
+  if (!closed_)
+    caf::anon_send<caf::message_priority::high>(find_or_start(home, at).live.host, move_over{});
 }
 
 void entity_hosts::kept(kept_entity which) {
@@ -128,14 +132,14 @@ void entity_hosts::ask_idle_to_leave() {
     const std::lock_guard hold{home.mutex};
     for (auto& [at, entry] : home.entries) {
       if (entry.told == entry.told_before)
-        caf::anon_send<caf::message_priority::high>(entry.host, leave_if_idle{});
+        caf::anon_send<caf::message_priority::high>(entry.live.host, leave_if_idle{});
       entry.told_before = entry.told;
     }
   }
 }
 
-bool entity_hosts::retire(const std::string& type, const std::string& id, std::uint64_t taken) {
-  const address at{type, id};
+bool entity_hosts::retire(const entity_address& who, std::uint64_t taken) {
+  const key at{&who.type, who.id};
   auto& home = shard_of(at);
   const std::lock_guard hold{home.mutex};
   const auto found = home.entries.find(at);
@@ -147,13 +151,12 @@ bool entity_hosts::retire(const std::string& type, const std::string& id, std::u
   return true;
 }
 
-void entity_hosts::ended(const std::string& type, const std::string& id, caf::actor_id who, std::uint64_t done) {
-  const address at{type, id};
-  auto& home = shard_of(at);
+void entity_hosts::ended(const entity_address& at, caf::actor_id who, std::uint64_t done) {
+  auto& home = shard_of({&at.type, at.id});
   {
     const std::lock_guard hold{home.mutex};
-    const auto found = home.entries.find(at);
-    if (found != home.entries.end() && found->second.host.id() == who) {
+    const auto found = home.entries.find({&at.type, at.id});
+    if (found != home.entries.end() && found->second.live.host.id() == who) {
       finished(found->second.told - done);
       home.entries.erase(found);
     }
@@ -184,6 +187,28 @@ std::size_t entity_hosts::size() const {
   return count;
 }
 
+template <class Each>
+void entity_hosts::each_entry(Each&& each) const {
+  for (const auto& home : shards_) {
+    const std::lock_guard hold{home.mutex};
+    for (const auto& [at, entry] : home.entries)
+      each(entry.live);
+  }
+}
+
+std::int64_t entity_hosts::mailbox() const {
+  std::int64_t sum = 0;
+  each_entry([&](const live_entity& one) { sum += one.counts->mailbox.load(std::memory_order_relaxed); });
+  return sum;
+}
+
+void entity_hosts::list(std::string_view prefix, std::vector<actor_row>& into) const {
+  each_entry([&](const live_entity& one) {
+    if (auto path = one.at->path(); path.starts_with(prefix))
+      into.push_back(make_row(std::move(path), "entity", *one.counts));
+  });
+}
+
 void entity_hosts::close() {
   closed_ = true;
   {
@@ -193,7 +218,7 @@ void entity_hosts::close() {
   for (auto& home : shards_) {
     const std::lock_guard hold{home.mutex};
     for (auto& [at, entry] : home.entries)
-      caf::anon_send_exit(entry.host, caf::exit_reason::user_shutdown);
+      caf::anon_send_exit(entry.live.host, caf::exit_reason::user_shutdown);
     home.entries.clear();
   }
 }

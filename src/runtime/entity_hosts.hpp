@@ -41,7 +41,21 @@ struct entity_limits {
   broker::retry_rules retry{};                             ///< of what fails and may succeed later
 };
 
-class entity_hosts {
+/// The actor of one live entity, as everybody but itself knows it; it keeps this alive.
+struct entity_address {
+  const served_type& type;
+  const std::string id;
+
+  /// "/entities/call/<id>"
+  std::string path() const { return "/entities/" + type.name() + "/" + id; }
+};
+struct live_entity {
+  caf::actor host;
+  const entity_address* at = nullptr;
+  const actor_counts* counts = nullptr;
+};
+
+class entity_hosts final : public actor_crowd {
 public:
   entity_hosts(node_context& node, std::shared_ptr<store::environment> store, entity_limits limits);
   ~entity_hosts();
@@ -73,8 +87,13 @@ public:
 
   /// Work told and not finished, over all entities.
   std::uint64_t busy() const noexcept { return busy_.load(std::memory_order_acquire); }
-  std::size_t size() const;
   bool closed() const noexcept { return closed_; }
+
+  std::string_view kind() const override { return "entity"; }
+  std::size_t size() const override;
+  std::int64_t mailbox() const override;
+  void list(std::string_view prefix, std::vector<actor_row>& into) const override;
+
   /// Host actors that have not ended; after close() this object may go once it is 0.
   std::uint64_t alive() const noexcept { return alive_.load(std::memory_order_acquire); }
 
@@ -91,33 +110,42 @@ public:
 
   // For entity_host only.
   /// True: forgotten, nothing more will come, so it may quit. False: `taken` pieces of work are not all there were.
-  bool retire(const std::string& type, const std::string& id, std::uint64_t taken);
+  bool retire(const entity_address& who, std::uint64_t taken);
   /// It has put work aside, or has none aside any more: who is to be told to give it back.
   void put_aside(const caf::actor& host, bool any);
   void finished(std::uint64_t count = 1) noexcept { busy_.fetch_sub(count, std::memory_order_acq_rel); }
   /// Work that was put aside is taken up again.
   void resumed() noexcept { busy_.fetch_add(1, std::memory_order_acq_rel); }
   /// The host ended, `done` pieces of work finished. If it did so without retire(), the next message starts another.
-  void ended(const std::string& type, const std::string& id, caf::actor_id who, std::uint64_t done);
+  void ended(const entity_address& at, caf::actor_id who, std::uint64_t done);
 
 private:
   struct entry {
-    caf::actor host;
+    live_entity live;
     std::uint64_t told = 0;
     std::uint64_t told_before = 0; ///< at the last look for idle ones
   };
-  using address = std::pair<std::string, std::string>;
-  struct address_hash {
-    std::size_t operator()(const address& at) const noexcept {
-      return std::hash<std::string>{}(at.first) * 31 + std::hash<std::string>{}(at.second);
+  /// The id's text is the entry's own (`live.at`) or, to look one up, the caller's.
+  struct key {
+    const served_type* type;
+    std::string_view id;
+    bool operator==(const key&) const = default;
+  };
+  struct key_hash {
+    std::size_t operator()(const key& of) const noexcept {
+      return std::hash<const void*>{}(of.type) * 31 + std::hash<std::string_view>{}(of.id);
     }
   };
   struct shard {
     mutable std::mutex mutex;
-    std::unordered_map<address, entry, address_hash> entries;
+    std::unordered_map<key, entry, key_hash> entries;
   };
-  const shard& shard_of(const address& at) const { return shards_[address_hash{}(at) % shards_.size()]; }
-  shard& shard_of(const address& at) { return shards_[address_hash{}(at) % shards_.size()]; }
+  const shard& shard_of(const key& at) const { return shards_[key_hash{}(at) % shards_.size()]; }
+  shard& shard_of(const key& at) { return shards_[key_hash{}(at) % shards_.size()]; }
+  /// Under the shard's lock.
+  entry& find_or_start(shard& home, const key& at);
+  template <class Each>
+  void each_entry(Each&& each) const;
 
   node_context& node_;
   std::shared_ptr<store::environment> store_;

@@ -135,9 +135,9 @@ std::uint64_t journal_sequence(time_point created, std::uint64_t number) {
   return (static_cast<std::uint64_t>(created.time_since_epoch().count()) << life_shift) + number;
 }
 
-bool needs_base(const store::entity_record& before, std::uint64_t number, time_point at, milliseconds window) {
+bool needs_base(time_point before, std::uint64_t number, time_point at, milliseconds window) {
   const auto share = std::max<milliseconds>(window / base_shares, milliseconds{1});
-  return number % base_interval == 0 || at.time_since_epoch() / share != before.updated.time_since_epoch() / share;
+  return number % base_interval == 0 || at.time_since_epoch() / share != before.time_since_epoch() / share;
 }
 
 std::string outcome_json(const decision& made) {

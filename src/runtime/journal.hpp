@@ -34,7 +34,7 @@ inline constexpr std::uint64_t base_interval = 256;
 /// window, so each line within the window has a base that is still there.
 inline constexpr int base_shares = 8;
 /// Whether the line of an outcome carries a base, for those two reasons.
-bool needs_base(const store::entity_record& before, std::uint64_t number, time_point at, milliseconds window);
+bool needs_base(time_point before, std::uint64_t number, time_point at, milliseconds window);
 
 /// The line of a decision. `before`: null if the line carries no base; `existed`: false if there was no state.
 struct journal_terms {

@@ -48,18 +48,24 @@ public:
   std::size_t size() const;
 
 private:
+  /// "type/id"; an entity has a few timers.
+  using entities = std::unordered_map<std::string, std::vector<timer_token>>;
   struct entry {
-    armed_timer timer;
+    entities::pointer entity; ///< stays where it is while it has timers
+    std::string name;
+    std::string payload;
+    time_point due;
     bool fired = false;
   };
   using entries = std::unordered_map<timer_token, entry>;
+  armed_timer timer_of(const entries::value_type& of) const;
   void forget(entries::iterator at);
 
   std::atomic<timer_token> tokens_{0};
   mutable std::mutex mutex_;
   entries timers_;
-  std::unordered_map<std::string, std::vector<timer_token>> of_entity_; ///< by "type/id"; an entity has a few
-  std::set<std::pair<time_point, timer_token>> due_;                    ///< those that wait
+  entities of_entity_;
+  std::set<std::pair<time_point, timer_token>> due_; ///< those that wait
 };
 
 } // namespace switchboard::runtime

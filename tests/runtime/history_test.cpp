@@ -376,7 +376,7 @@ TEST(journal, a_state_of_any_bytes_comes_back_as_it_was) {
   auto plugin = load_plugin(std::string{SWITCHBOARD_TEST_PLUGIN_DIR} + "/counter.so");
   ASSERT_TRUE(plugin);
   const hosted_type by{*plugin->entry->types[0], R"({"a":1})", "counter", "1.0.0"};
-  for (const std::string state : {std::string{"{\"a\": \"\\u00e4\\n\" }"}, std::string{"\xff\x00\x01 raw", 7}}) {
+  for (const auto& state : {std::string{"{\"a\": \"\\u00e4\\n\" }"}, std::string{"\xff\x00\x01 raw", 7}}) {
     store::entity_record before;
     before.state = state;
     before.state_version = 3;

@@ -1,0 +1,118 @@
+#include "runtime/small_actor.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/detail/sync_request_bouncer.hpp>
+#include <caf/execution_unit.hpp>
+#include <caf/scheduler/abstract_coordinator.hpp>
+#include <caf/system_messages.hpp>
+
+#include "runtime/log.hpp"
+
+namespace switchboard::runtime {
+
+namespace {
+
+// As CAF's event-based actors: so many of the user lane, and twice as many of the control lane, before it looks again.
+constexpr std::size_t round_quantum = 3;
+
+bool in_user_lane(const caf::mailbox_element& what) {
+  return what.mid.is_normal_message() && !what.content().match_elements<caf::exit_msg>();
+}
+
+} // namespace
+
+small_actor::small_actor(caf::actor_config& config, std::size_t user_max, time_point now)
+    : caf::local_actor(config), mailbox_(two_lanes{}, caf::unit, caf::unit),
+      user_max_(static_cast<std::uint32_t>(user_max)) {
+  counts_.started = now;
+}
+
+small_actor::~small_actor() = default;
+
+/// It waits for its first message: until then it costs no turn.
+void small_actor::launch(caf::execution_unit*, bool, bool hide) {
+  if (!hide)
+    register_at_system();
+  mailbox_.try_block();
+}
+
+void small_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit* on) {
+  const auto id = what->mid;
+  const auto sender = what->sender;
+  // Counted before it is looked at, so that many senders at once can't pass the bound together.
+  if (in_user_lane(*what) &&
+      counts_.mailbox.fetch_add(1, std::memory_order_relaxed) >= static_cast<std::int64_t>(user_max_)) {
+    counts_.mailbox.fetch_sub(1, std::memory_order_relaxed);
+    return on_refused(*what);
+  }
+  switch (mailbox_.push_back(std::move(what))) {
+  case caf::intrusive::inbox_result::unblocked_reader:
+    intrusive_ptr_add_ref(ctrl()); // the scheduler's
+    if (on)
+      on->exec_later(this);
+    else
+      home_system().scheduler().enqueue(this);
+    break;
+  case caf::intrusive::inbox_result::queue_closed:
+    if (id.is_request())
+      caf::detail::sync_request_bouncer{caf::exit_reason::unreachable}(sender, id);
+    break;
+  case caf::intrusive::inbox_result::success:
+    break;
+  }
+}
+
+caf::resumable::resume_result small_actor::resume(caf::execution_unit* on, std::size_t most) {
+  context(on);
+  std::size_t handled = 0;
+  const auto visit = [&](auto, auto&, caf::mailbox_element& what) {
+    work_on(what);
+    return ending_ || ++handled >= most ? caf::intrusive::task_result::stop_all : caf::intrusive::task_result::resume;
+  };
+  for (;;) {
+    const auto round = mailbox_.new_round(round_quantum, visit);
+    if (ending_) {
+      on_exit();
+      cleanup(caf::exit_reason::normal, on);
+      return done;
+    }
+    if (handled >= most)
+      return resume_later;
+    if (!round.consumed_items && mailbox_.try_block())
+      return awaiting_message; // another thread may have it already: nothing of this is touched any more
+  }
+}
+
+void small_actor::work_on(caf::mailbox_element& what) {
+  const bool counted = in_user_lane(what);
+  try {
+    const handler_section at{*this};
+    if (what.content().match_elements<caf::exit_msg>())
+      quit();
+    else if (what.mid.is_request())
+      caf::detail::sync_request_bouncer{caf::sec::unexpected_message}(what);
+    else
+      handle(what);
+  } catch (const std::exception& thrown) {
+    log::failure("actor_failed", {{"actor", handler_label().path}, {"reason", thrown.what()}});
+    quit();
+  }
+  counts_.handled.store(counts_.handled.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); // alone writes
+  if (counted)
+    counts_.mailbox.fetch_sub(1, std::memory_order_relaxed);
+}
+
+bool small_actor::cleanup(caf::error&& why, caf::execution_unit* on) {
+  if (!mailbox_.closed()) {
+    mailbox_.close();
+    caf::detail::sync_request_bouncer bounce{why};
+    while (mailbox_.queue().new_round(1000, bounce).consumed_items) {
+    }
+  }
+  return caf::local_actor::cleanup(std::move(why), on);
+}
+
+void small_actor::intrusive_ptr_add_ref_impl() { intrusive_ptr_add_ref(ctrl()); }
+void small_actor::intrusive_ptr_release_impl() { intrusive_ptr_release(ctrl()); }
+
+} // namespace switchboard::runtime
