@@ -290,6 +290,8 @@ result say_gone(const message& msg, bool hang_up) {
   return out;
 }
 
+constexpr const char* handed_over = "transferred"; ///< why a party that was consulted is gone
+
 sdk::address read_party(body_reader& in) {
   const auto* party = in.find("party");
   return party ? sdk::read_address(in, "party", *party) : sdk::address{};
@@ -320,6 +322,9 @@ result peer_ask(call c, const message& msg, const context& ctx) {
       c.parts.change().transferred_from = std::move(from);
     if (c.parts->parked)
       leave_parking(c, "picked_up", out);
+    if (!replaces.empty()) // whatever becomes of the transfer, we are with the transferer no more
+      out.send(call_at(c.parts->peer->call_id), "peer_gone",
+               {{"token", replaces}, {"hang_up", true}, {"reason", handed_over}});
     talk_to(c, {msg.from_id, token, read_party(in)}, out);
   }
   out.send(msg.sender(), "peer_taken", {{"token", token}, {"party", far_end_of(c)}});
@@ -364,10 +369,12 @@ result peer_refused(call c, const message& msg, const context& ctx) {
 
 result peer_gone(call c, const message& msg, const context& ctx) {
   body_reader in{msg};
-  const auto token = in.text("token");
+  const auto token = in.text("token"), reason = in.text("reason", "hangup");
   result out;
-  if (is_about_other(c, token))
-    other_failed(c, in.text("reason", "hangup"), ctx, out); // whom we consult, or who was just about to come
+  if (is_about_other(c, token) && reason == handed_over && is_handing_over(c))
+    c.parts.change().other.reset(); // how it ends, the transferee says
+  else if (is_about_other(c, token))
+    other_failed(c, reason, ctx, out); // whom we consult, or who was just about to come
   else if (c.parts->peer && !token.empty() && c.parts->peer->token == token)
     peer_lost(c, in.flag("hang_up", true), in.text("reason", "normal"), ctx, out);
   else

@@ -84,6 +84,10 @@ void consult_failed(call& c, bool was_answered, const std::string& reason, resul
     give_up(c, reason, out);
 }
 
+bool is_handing_over(const call& c) {
+  return c.parts->moving && c.parts->moving->attended && c.parts->moving->phase == transfer_phase::going;
+}
+
 bool transferee_lost(call& c, result& out) {
   auto& parts = c.parts.change();
   const bool consulting = parts.other && parts.other->purpose == reach_purpose::consult && parts.other->answered;
@@ -341,6 +345,8 @@ result transfer_failed(call c, const message& msg, const context&) {
     out.cancel("transfer");
     announce_failure(c, *parts.moving, reason, out);
   } else if (parts.moving->phase == transfer_phase::going) {
+    if (is_handing_over(c)) // the party we consulted has left us for nobody
+      bridge_again(c, out);
     give_up(c, reason, out);
   }
   out.next(std::move(c));

@@ -2,9 +2,10 @@
 // conference) does it, the target C is the new party. X changes partners in one step, so nobody is ever without one:
 // until C is there T and X stay together, and a transfer that fails leaves them so.
 //
-//   blind:     T ── transfer_to {destination} ──> X ── create ──> C ── call_answered ──> X ── transfer_done ──> T hangs
-//   up attended:  T ── create ──> C (T talks to it); complete: T ── transfer_to {call_id, replaces} ──> X ── peer_ask
-//   ──> C … failed:    X ── transfer_failed {reason} ──> T
+//   blind:     T ── transfer_to {destination} ──> X ── create ──> C ── call_answered ──> X ── transfer_done ──> T: ends
+//   attended:  T ── create ──> C: they talk; complete: T ── transfer_to {call_id, replaces} ──> X ── peer_ask ──> C
+//              C ── peer_gone {transferred} ──> T     C ── peer_taken ──> X ── transfer_done ──> T: ends
+//   failed:    X ── transfer_failed {reason} ──> T
 #pragma once
 
 #include "actors/call/call_steps.hpp"
@@ -16,6 +17,8 @@ void consult_begins(call& c, result& out);
 void consult_failed(call& c, bool was_answered, const std::string& reason, result& out);
 void leave_transferer(call& c, const reach& target, result& out);
 void transfer_came_to_nothing(call& c, const reach& target, const std::string& reason, const context& ctx, result& out);
+/// The party it consulted goes to the transferee, or is there already.
+bool is_handing_over(const call& c);
 /// The one we transfer has left. True: we go on with the party we consulted.
 bool transferee_lost(call& c, result& out);
 /// The transferer's own end: a consultation that was answered becomes the transfer.

@@ -361,6 +361,25 @@ TEST_F(call_bridge, an_attended_transfer_to_a_call_that_is_there_lets_it_go_agai
   EXPECT_TRUE(over(t));
 }
 
+TEST_F(call_bridge, a_transferee_who_hangs_up_while_it_is_handed_over_leaves_nobody_behind) {
+  for (int steps = 0; steps < 8; ++steps) {
+    const auto t = answered(), x = answered(), c = answered();
+    bridge(t, x);
+    post(route(t, "/transfer"), {{"type", "attended"}, {"call_id", c}});
+    world_.settle();
+    post(route(t, "/transfer/complete"));
+    for (int i = 0; i < steps; ++i)
+      world_.step();
+    post(route(x, "/hangup"));
+    world_.settle();
+    EXPECT_TRUE(over(x));
+    if (over(t) || over(c))
+      EXPECT_TRUE(over(t) && over(c)) << steps << " steps: " << call(t) << call(c);
+    else // it had not left the transferer yet
+      expect_bridged(t, c);
+  }
+}
+
 TEST_F(call_bridge, transfers_that_make_no_sense_are_refused) {
   const auto t = answered(), x = answered();
   post(route(t, "/transfer"), {{"destination", stays}}, 409); // talks to nobody
