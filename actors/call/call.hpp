@@ -32,9 +32,6 @@ struct call {
   sdk::entity_ref owner;         ///< who placed it by message and is told of its answer and end; may be empty
   std::string queue_id;          ///< it waits or is served there; empty if not
   std::string conference_id;     ///< it is in there; empty if not
-  std::string hangup_by;
-  std::string hangup_reason;
-  std::string pending_reason; ///< why we are hanging up, if that outdoes the table: noanswer, timeout
   milliseconds max_duration{};
   time_point created{};
   time_point ringing_since{};
@@ -42,6 +39,7 @@ struct call {
   time_point ended{};
   time_point updated{};
   calls::rarely<calls::call_parts> parts;
+  calls::rarely<calls::call_ending> ending; ///< once it is hung up
 };
 
 void to_json(json& out, const call& from);

@@ -173,7 +173,7 @@ void end_bridges(call& c, result& out) {
   auto& parts = c.parts.change();
   if (parts.peer && c.owner != call_at(parts.peer->call_id)) // the owner hears it by call_ended
     out.send(call_at(parts.peer->call_id), "peer_gone",
-             {{"token", parts.peer->token}, {"hang_up", true}, {"reason", c.hangup_reason}});
+             {{"token", parts.peer->token}, {"hang_up", true}, {"reason", c.ending->reason}});
   end_connection(c, "hangup", out);
   if (parts.parked)
     out.cancel("park");

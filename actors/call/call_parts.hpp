@@ -132,6 +132,15 @@ struct call_parts {
   friend bool operator==(const call_parts&, const call_parts&) = default;
 };
 
+/// How it was hung up.
+struct call_ending {
+  std::string by;
+  std::string reason;
+  std::string pending; ///< why we are hanging up, if that outdoes the table: noanswer, timeout
+
+  friend bool operator==(const call_ending&, const call_ending&) = default;
+};
+
 /// A T that is usually untouched: then it costs a null pointer. Copies share it until one is changed. For one thread.
 template <class T>
 class rarely {

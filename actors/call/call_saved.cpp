@@ -101,6 +101,12 @@ void members(Parts& p, Do each) requires std::same_as<std::remove_const_t<Parts>
   each("flow_id", p.flow_id);
   each("activeflow_id", p.activeflow_id);
 }
+template <class Ending, class Do>
+void members(Ending& e, Do each) requires std::same_as<std::remove_const_t<Ending>, call_ending> {
+  each("hangup_by", e.by);
+  each("hangup_reason", e.reason);
+  each("pending_reason", e.pending);
+}
 template <class Call, class Do>
 void members(Call& c, Do each) requires std::same_as<std::remove_const_t<Call>, call> {
   each("id", c.id);
@@ -113,9 +119,6 @@ void members(Call& c, Do each) requires std::same_as<std::remove_const_t<Call>, 
   each("owner", c.owner);
   each("queue_id", c.queue_id);
   each("conference_id", c.conference_id);
-  each("hangup_by", c.hangup_by);
-  each("hangup_reason", c.hangup_reason);
-  each("pending_reason", c.pending_reason);
   each("max_duration", c.max_duration);
   each("created", c.created);
   each("ringing_since", c.ringing_since);
@@ -125,9 +128,13 @@ void members(Call& c, Do each) requires std::same_as<std::remove_const_t<Call>, 
 }
 
 template <class T>
+void add(json& out, const T& from) {
+  members(from, [&](const char* name, const auto& value) { put(out, name, value); });
+}
+template <class T>
 json saved(const T& from) {
   auto out = json::object();
-  members(from, [&](const char* name, const auto& value) { put(out, name, value); });
+  add(out, from);
   return out;
 }
 template <class T>
@@ -162,6 +169,7 @@ void to_json(json& out, const call& from) {
   out["direction"] = from.direction;
   if (!from.parts.is_untouched())
     out["parts"] = *from.parts;
+  calls::add(out, *from.ending);
 }
 void from_json(const json& in, call& to) {
   calls::read(in, to);
@@ -169,6 +177,10 @@ void from_json(const json& in, call& to) {
   in.at("direction").get_to(to.direction);
   if (const auto parts = in.find("parts"); parts != in.end())
     parts->get_to(to.parts.change());
+  calls::call_ending ending;
+  calls::read(in, ending);
+  if (ending != calls::call_ending{})
+    to.ending.change() = std::move(ending);
 }
 
 } // namespace switchboard::telephony

@@ -60,8 +60,8 @@ json view(const call& c) {
              {"held", c.held},
              {"confbridge_id", c.conference_id},
              {"queue_id", c.queue_id},
-             {"hangup_by", c.hangup_by},
-             {"hangup_reason", c.hangup_reason},
+             {"hangup_by", c.ending->by},
+             {"hangup_reason", c.ending->reason},
              {"tm_create", sdk::shown(c.created)},
              {"tm_ringing", sdk::shown(c.ringing_since)},
              {"tm_progressing", sdk::shown(c.answered)},
@@ -103,8 +103,8 @@ json record_of(const call& c) {
                    {"ring_ms", between(c.ringing_since, rang_until)},
                    {"duration_ms", between(c.created, c.ended)},
                    {"billable_ms", between(c.answered, c.ended)},
-                   {"hangup_by", c.hangup_by},
-                   {"hangup_reason", c.hangup_reason},
+                   {"hangup_by", c.ending->by},
+                   {"hangup_reason", c.ending->reason},
                    {"queue_id", c.queue_id.empty() ? c.parts->past_queue : c.queue_id},
                    {"conference_ids", std::move(conferences)},
                    {"transferred_from", c.parts->transferred_from},
@@ -176,7 +176,7 @@ bool enter(call& c, call_status next, const context& ctx) {
 void start_hangup(call& c, std::string why, const context& ctx, result& out) {
   if (!enter(c, when_we_hang_up(c.status, c.direction), ctx))
     return;
-  c.pending_reason = std::move(why);
+  c.ending.change().pending = std::move(why);
   out.cancel("dial_timeout").cancel("max_duration");
   out.arm("release", ctx.setting("release_ms", release_timeout_default));
   out.send(trunk_of(c), "hang_up");
@@ -187,8 +187,9 @@ void finish(call& c, std::string_view cause, const context& ctx, result& out) {
   const auto last = c.status;
   if (!enter(c, call_status::hangup, ctx))
     return;
-  c.hangup_by = hangup_by(last);
-  c.hangup_reason = c.pending_reason.empty() ? std::string{hangup_reason(last, c.direction, cause)} : c.pending_reason;
+  auto& ending = c.ending.change();
+  ending.by = hangup_by(last);
+  ending.reason = ending.pending.empty() ? std::string{hangup_reason(last, c.direction, cause)} : ending.pending;
   c.ended = ctx.now();
   c.held = false;
   out.cancel("dial_timeout").cancel("max_duration").cancel("release");
@@ -198,7 +199,7 @@ void finish(call& c, std::string_view cause, const context& ctx, result& out) {
   out.event("call.record", record_of(c));
   if (!c.parts.is_untouched())
     end_bridges(c, out);
-  tell_partners(c, "call_ended", {{"call_id", c.id}, {"reason", c.hangup_reason}, {"by", c.hangup_by}}, out);
+  tell_partners(c, "call_ended", {{"call_id", c.id}, {"reason", c.ending->reason}, {"by", c.ending->by}}, out);
   if (!c.parts.is_untouched())
     end_chain(c, out);
   c.queue_id.clear();

@@ -120,6 +120,7 @@ expected<std::unique_ptr<runtime::core>> start_core(const config& settings) {
   how.store_sync = settings.store.sync;
   how.disk_free_min = settings.store.disk_free_min;
   how.journal_window = settings.store.journal_window;
+  how.entities.resident_max = settings.node.resident_entities_max;
   how.entities.reply_window = settings.service.reply_window;
   how.on_failure = end_at_once;
   return runtime::core::start(std::move(how));

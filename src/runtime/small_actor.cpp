@@ -22,8 +22,7 @@ bool in_user_lane(const caf::mailbox_element& what) {
 } // namespace
 
 small_actor::small_actor(caf::actor_config& config, std::size_t user_max, time_point now)
-    : caf::local_actor(config), mailbox_(two_lanes{}, caf::unit, caf::unit),
-      user_max_(static_cast<std::uint32_t>(user_max)) {
+    : caf::local_actor(config), user_max_(static_cast<std::uint32_t>(user_max)) {
   counts_.started = now;
 }
 
@@ -33,7 +32,7 @@ small_actor::~small_actor() = default;
 void small_actor::launch(caf::execution_unit*, bool, bool hide) {
   if (!hide)
     register_at_system();
-  mailbox_.try_block();
+  inbox_.try_block();
 }
 
 void small_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit* on) {
@@ -45,7 +44,7 @@ void small_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit* on
     counts_.mailbox.fetch_sub(1, std::memory_order_relaxed);
     return on_refused(*what);
   }
-  switch (mailbox_.push_back(std::move(what))) {
+  switch (inbox_.push_front(std::move(what))) {
   case caf::intrusive::inbox_result::unblocked_reader:
     intrusive_ptr_add_ref(ctrl()); // the scheduler's
     if (on)
@@ -70,7 +69,9 @@ caf::resumable::resume_result small_actor::resume(caf::execution_unit* on, std::
     return ending_ || ++handled >= most ? caf::intrusive::task_result::stop_all : caf::intrusive::task_result::resume;
   };
   for (;;) {
-    const auto round = mailbox_.new_round(round_quantum, visit);
+    fetch();
+    if (waiting_)
+      waiting_->new_round(round_quantum, visit);
     if (ending_) {
       on_exit();
       cleanup(caf::exit_reason::normal, on);
@@ -78,9 +79,26 @@ caf::resumable::resume_result small_actor::resume(caf::execution_unit* on, std::
     }
     if (handled >= most)
       return resume_later;
-    if (!round.consumed_items && mailbox_.try_block())
+    if (waiting_ && waiting_->empty())
+      waiting_.reset();
+    if (!waiting_ && inbox_.try_block())
       return awaiting_message; // another thread may have it already: nothing of this is touched any more
   }
+}
+
+/// From the inbox, which has the latest first, to the lanes, behind what waits there.
+void small_actor::fetch() {
+  auto* latest = inbox_.take_head();
+  if (!latest)
+    return;
+  if (!waiting_)
+    waiting_ = std::make_unique<lanes>(two_lanes{}, caf::unit, caf::unit);
+  while (latest) {
+    auto* const before = latest->next;
+    waiting_->lifo_append(inbox_.promote(latest));
+    latest = inbox_.promote(before);
+  }
+  waiting_->stop_lifo_append();
 }
 
 void small_actor::work_on(caf::mailbox_element& what) {
@@ -103,11 +121,16 @@ void small_actor::work_on(caf::mailbox_element& what) {
 }
 
 bool small_actor::cleanup(caf::error&& why, caf::execution_unit* on) {
-  if (!mailbox_.closed()) {
-    mailbox_.close();
+  if (!inbox_.closed()) {
     caf::detail::sync_request_bouncer bounce{why};
-    while (mailbox_.queue().new_round(1000, bounce).consumed_items) {
+    const auto drop = [&](caf::mailbox_element* what) {
+      bounce(*what);
+      caf::mailbox_element_ptr{what}.reset();
+    };
+    inbox_.close(drop);
+    while (waiting_ && waiting_->new_round(1000, bounce).consumed_items) {
     }
+    waiting_.reset();
   }
   return caf::local_actor::cleanup(std::move(why), on);
 }

@@ -8,10 +8,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include <caf/actor_traits.hpp>
 #include <caf/intrusive/drr_queue.hpp>
-#include <caf/intrusive/fifo_inbox.hpp>
+#include <caf/intrusive/lifo_inbox.hpp>
 #include <caf/intrusive/wdrr_fixed_multiplexed_queue.hpp>
 #include <caf/local_actor.hpp>
 #include <caf/policy/normal_messages.hpp>
@@ -74,19 +75,15 @@ private:
     }
     static std::size_t id_of(const caf::mailbox_element& what) noexcept { return what.mid.is_urgent_message() ? 0 : 1; }
   };
-  struct mailbox_policy {
-    using mapped_type = caf::mailbox_element;
-    using task_size_type = std::size_t;
-    using deficit_type = std::size_t;
-    using unique_pointer = caf::mailbox_element_ptr;
-    using queue_type =
-        caf::intrusive::wdrr_fixed_multiplexed_queue<two_lanes, caf::intrusive::drr_queue<caf::policy::urgent_messages>,
-                                                     caf::intrusive::drr_queue<caf::policy::normal_messages>>;
-  };
+  using lanes =
+      caf::intrusive::wdrr_fixed_multiplexed_queue<two_lanes, caf::intrusive::drr_queue<caf::policy::urgent_messages>,
+                                                   caf::intrusive::drr_queue<caf::policy::normal_messages>>;
 
+  void fetch();
   void work_on(caf::mailbox_element& what);
 
-  caf::intrusive::fifo_inbox<mailbox_policy> mailbox_;
+  caf::intrusive::lifo_inbox<two_lanes> inbox_;
+  std::unique_ptr<lanes> waiting_; ///< what was taken out of the inbox; 140 bytes, so only while there is anything
   const std::uint32_t user_max_;
   bool ending_ = false;
 };

@@ -711,8 +711,8 @@ private:
       return;
     const auto& c = *call_.state;
     const auto& p = *c.parts;
-    EXPECT_EQ(c.hangup_by, m_.by) << after;
-    EXPECT_EQ(c.hangup_reason, m_.reason) << after;
+    EXPECT_EQ(c.ending->by, m_.by) << after;
+    EXPECT_EQ(c.ending->reason, m_.reason) << after;
     EXPECT_EQ(c.held, m_.held) << after;
     const char* words[] = {"", "in", "out", "both"};
     EXPECT_EQ(p.mute, words[m_.mute]) << after;

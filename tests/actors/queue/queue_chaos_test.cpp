@@ -334,8 +334,9 @@ protected:
     EXPECT_GT(total.serviced, total.incoming / 5) << "hardly anybody was served: the test proves little";
     EXPECT_GT(total.abandoned, total.incoming / 50);
     EXPECT_GT(total.overflowed, total.incoming / 100);
-    if (total.incoming >= 500) // fewer need not have one
+    if (total.incoming >= 500) { // fewer need not have one
       EXPECT_GT(total.callbacks, total.incoming / 200);
+    }
     EXPECT_GT(crash().crashes, 100);
   }
 
