@@ -108,7 +108,7 @@ void small_actor::work_on(caf::mailbox_element& what) {
     if (what.content().match_elements<caf::exit_msg>())
       quit();
     else if (what.mid.is_request())
-      caf::detail::sync_request_bouncer{caf::sec::unexpected_message}(what);
+      caf::detail::sync_request_bouncer{caf::sec::request_receiver_down}(what);
     else
       handle(what);
   } catch (const std::exception& thrown) {

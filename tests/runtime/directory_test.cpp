@@ -55,6 +55,29 @@ TEST(directory, adds_up_by_kind) {
   EXPECT_EQ(totals["y"].actors, 1U);
 }
 
+TEST(directory, asks_crowds_who_is_there) {
+  struct : actor_crowd {
+    std::string_view kind() const override { return "entity"; }
+    std::size_t size() const override { return 2; }
+    std::int64_t mailbox() const override { return 5; }
+    void list(std::string_view prefix, std::vector<actor_row>& into) const override {
+      for (const auto* path : {"/entities/call/2", "/entities/call/1"})
+        if (std::string_view{path}.starts_with(prefix))
+          into.push_back({path, "entity"});
+    }
+  } crowd;
+  directory all;
+  const auto service = all.enter("/services/call", "service", {});
+  all.enter(crowd);
+  EXPECT_THAT(paths(all), ElementsAre("/entities/call/1", "/entities/call/2", "/services/call"));
+  EXPECT_THAT(paths(all, "/entities/call/2"), ElementsAre("/entities/call/2"));
+  EXPECT_EQ(all.size(), 3U);
+  EXPECT_EQ(all.totals()["entity"].mailbox, 5);
+  all.leave(crowd);
+  EXPECT_THAT(paths(all), ElementsAre("/services/call"));
+  EXPECT_FALSE(all.totals().contains("entity"));
+}
+
 TEST(directory, forgets_the_dead_as_it_grows) {
   directory all;
   for (int round = 0; round < 100'000; ++round)
