@@ -39,7 +39,7 @@ struct call {
   time_point ended{};
   time_point updated{};
   calls::rarely<calls::call_parts> parts;
-  calls::rarely<calls::call_ending> ending; ///< once it is hung up
+  calls::rarely<calls::call_ending> ending; ///< from when we hang up
 };
 
 void to_json(json& out, const call& from);

@@ -216,7 +216,7 @@ result bridge(call c, const message& msg, const context& ctx) {
 
 /// Both go on, each alone.
 result unbridge(call c, const message&, const context& ctx) {
-  if (!is_bridged(c) || c.parts->moving)
+  if (!is_bridged(c) || c.parts->moving || c.parts->other)
     return not_so("the call is not bridged, or is being transferred");
   result out;
   out.send(call_at(c.parts->peer->call_id), "peer_gone", {{"token", c.parts->peer->token}, {"hang_up", false}});
@@ -371,8 +371,8 @@ result peer_gone(call c, const message& msg, const context& ctx) {
   body_reader in{msg};
   const auto token = in.text("token"), reason = in.text("reason", "hangup");
   result out;
-  if (is_about_other(c, token) && reason == handed_over && is_handing_over(c))
-    c.parts.change().other.reset(); // how it ends, the transferee says
+  if (is_about_other(c, token) && reason == handed_over)
+    consulted_is_handed_over(c, out);
   else if (is_about_other(c, token))
     other_failed(c, reason, ctx, out); // whom we consult, or who was just about to come
   else if (c.parts->peer && !token.empty() && c.parts->peer->token == token)

@@ -13,6 +13,10 @@ constexpr milliseconds transfer_grace = std::chrono::seconds{30}; // the transfe
 
 // -- the transferer ---------------------------------------------------------------------------------------------------
 
+bool is_handing_over(const call& c) {
+  return c.parts->moving && c.parts->moving->attended && c.parts->moving->phase == transfer_phase::going;
+}
+
 void announce_failure(const call& c, const transfer& what, const std::string& reason, result& out) {
   out.event("call.transfer_failed", about(c, {{"transfer_id", what.id},
                                               {"type", what.attended ? "attended" : "blind"},
@@ -84,8 +88,15 @@ void consult_failed(call& c, bool was_answered, const std::string& reason, resul
     give_up(c, reason, out);
 }
 
-bool is_handing_over(const call& c) {
-  return c.parts->moving && c.parts->moving->attended && c.parts->moving->phase == transfer_phase::going;
+void consulted_is_handed_over(call& c, result& out) {
+  auto& parts = c.parts.change();
+  auto gone = *std::exchange(parts.other, std::nullopt);
+  if (is_handing_over(c)) {
+    parts.moving->target = std::move(gone.call_id); // how it ends, the transferee says
+    return;
+  }
+  parts.moving.reset(); // it said so before, and we have announced it
+  bridge_again(c, out);
 }
 
 bool transferee_lost(call& c, result& out) {
@@ -112,6 +123,8 @@ void end_transferring(call& c, result& out) {
     auto& kept = c.parts.change();
     kept.transferred_to = kept.other->call_id;
     kept.other.reset(); // it goes to the transferee
+  } else if (is_handing_over(c)) {
+    c.parts.change().transferred_to = parts.moving->target; // it is there
   }
   c.parts.change().moving.reset();
 }
@@ -367,6 +380,12 @@ result transfer_timeout(call c, const message& msg, const context& ctx) {
     return out;
   }
   const auto transferee = c.parts->moving->transferee, id = c.parts->moving->id;
+  if (is_handing_over(c) && !c.parts->other) { // it has the party we consulted, so its word counts
+    result out;
+    arm_guard(*c.parts->moving, out);
+    out.send(call_at(transferee), "transfer_cancel", {{"transfer_id", id}});
+    return out;
+  }
   auto out = transfer_failed(std::move(c), msg, ctx);
   out.send(call_at(transferee), "transfer_cancel", {{"transfer_id", id}});
   return out;

@@ -60,8 +60,14 @@ std::vector<actor_row> directory::list(std::string_view prefix, std::size_t limi
 
 std::size_t directory::size() const {
   std::size_t count = 0;
-  for (const auto& [kind, sum] : totals())
-    count += sum.actors;
+  {
+    const std::lock_guard hold{mutex_};
+    for (const auto& [path, weak] : cards_)
+      count += weak.expired() ? 0 : 1;
+  }
+  const std::lock_guard hold{crowds_mutex_};
+  for (const auto* crowd : crowds_)
+    count += crowd->size();
   return count;
 }
 

@@ -61,7 +61,12 @@ public:
 
   const entity_address& at() const noexcept { return at_; }
 
-  void on_exit() override { hosts_.ended(at_, id(), done_ + put_away() + refused_); }
+  /// Whoever still has a reference, the store or a clock, must not keep the plugin's instance alive.
+  void on_exit() override {
+    live_.reset();
+    pending_.clear();
+    hosts_.ended(at_, id(), done_ + put_away(), refused_);
+  }
 
   label handler_label() const override { return {at_.path(), "entity"}; }
 
@@ -240,6 +245,7 @@ private:
       else if (downgraded_)
         commit_move();
     }
+    forget_state();
     retire_if_over();
   }
 
@@ -266,11 +272,14 @@ private:
     const bool counts = !changes_nothing(*work, made);
     const bool has_base =
         counts && (downgraded_ || needs_base(last_.updated, last_.sequence + 1, at, hosts_.limits().journal_window));
-    if (counts && (has_base || !made.state))
-      if (auto here = fetch_state(); !here)
+    if (counts && (has_base || !made.state)) {
+      if (auto here = fetch_state(); !here && !made.state)
         return on_failure(std::move(work), here.error());
+      else if (!here) // the new state mends what can't be read; only the journal lacks it
+        log::warning("journal_without_base", {{"entity", at_.path()}, {"reason", here.error().what}});
+    }
     std::optional<store::entity_record> base;
-    if (has_base)
+    if (has_base && (has_state_ || !exists_))
       base = record(last_.state);
     entity_after after{record({}), exists_, !made.ended && (exists_ || made.state)};
     if (counts)
@@ -376,8 +385,10 @@ private:
     pass(fail_point::entity_committed);
     auto [work, leaving] = std::move(pending_.front());
     pending_.pop_front();
-    if (!work) // the state was taken back to an older version, and nobody waits for that
+    if (!work) { // the state was taken back to an older version, and nobody waits for that
+      forget_state();
       return retire_if_over();
+    }
     // Timers first: whoever hears of the outcome finds them as it left them.
     for (auto& step : leaving.timers)
       if (step.arm)

@@ -151,13 +151,14 @@ bool entity_hosts::retire(const entity_address& who, std::uint64_t taken) {
   return true;
 }
 
-void entity_hosts::ended(const entity_address& at, caf::actor_id who, std::uint64_t done) {
+void entity_hosts::ended(const entity_address& at, caf::actor_id who, std::uint64_t done,
+                         const std::atomic<std::uint64_t>& refused) {
   auto& home = shard_of({&at.type, at.id});
   {
     const std::lock_guard hold{home.mutex};
     const auto found = home.entries.find({&at.type, at.id});
     if (found != home.entries.end() && found->second.live.host.id() == who) {
-      finished(found->second.told - done);
+      finished(found->second.told - done - refused);
       home.entries.erase(found);
     }
   }
@@ -203,6 +204,9 @@ std::int64_t entity_hosts::mailbox() const {
 }
 
 void entity_hosts::list(std::string_view prefix, std::vector<actor_row>& into) const {
+  constexpr std::string_view ours = "/entities/";
+  if (!prefix.starts_with(ours) && !ours.starts_with(prefix))
+    return;
   each_entry([&](const live_entity& one) {
     if (auto path = one.at->path(); path.starts_with(prefix))
       into.push_back(make_row(std::move(path), "entity", *one.counts));
@@ -219,7 +223,6 @@ void entity_hosts::close() {
     const std::lock_guard hold{home.mutex};
     for (auto& [at, entry] : home.entries)
       caf::anon_send_exit(entry.live.host, caf::exit_reason::user_shutdown);
-    home.entries.clear();
   }
 }
 

@@ -116,8 +116,10 @@ public:
   void finished(std::uint64_t count = 1) noexcept { busy_.fetch_sub(count, std::memory_order_acq_rel); }
   /// Work that was put aside is taken up again.
   void resumed() noexcept { busy_.fetch_add(1, std::memory_order_acq_rel); }
-  /// The host ended, `done` pieces of work finished. If it did so without retire(), the next message starts another.
-  void ended(const entity_address& at, caf::actor_id who, std::uint64_t done);
+  /// The host ended, `done` pieces of work finished and `refused` ones answered (tell() may count one more until it
+  /// sees this). If it did so without retire(), the next message starts another.
+  void ended(const entity_address& at, caf::actor_id who, std::uint64_t done,
+             const std::atomic<std::uint64_t>& refused);
 
 private:
   struct entry {

@@ -19,6 +19,10 @@ bool in_user_lane(const caf::mailbox_element& what) {
   return what.mid.is_normal_message() && !what.content().match_elements<caf::exit_msg>();
 }
 
+void nobody_serves(const caf::strong_actor_ptr& sender, caf::message_id request) {
+  caf::detail::sync_request_bouncer{caf::sec::request_receiver_down}(sender, request);
+}
+
 } // namespace
 
 small_actor::small_actor(caf::actor_config& config, std::size_t user_max, time_point now)
@@ -42,7 +46,7 @@ void small_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit* on
   if (in_user_lane(*what) &&
       counts_.mailbox.fetch_add(1, std::memory_order_relaxed) >= static_cast<std::int64_t>(user_max_)) {
     counts_.mailbox.fetch_sub(1, std::memory_order_relaxed);
-    return on_refused(*what);
+    return id.is_request() ? nobody_serves(sender, id) : on_refused(*what);
   }
   switch (inbox_.push_front(std::move(what))) {
   case caf::intrusive::inbox_result::unblocked_reader:
@@ -54,7 +58,7 @@ void small_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit* on
     break;
   case caf::intrusive::inbox_result::queue_closed:
     if (id.is_request())
-      caf::detail::sync_request_bouncer{caf::exit_reason::unreachable}(sender, id);
+      nobody_serves(sender, id);
     break;
   case caf::intrusive::inbox_result::success:
     break;
@@ -108,11 +112,14 @@ void small_actor::work_on(caf::mailbox_element& what) {
     if (what.content().match_elements<caf::exit_msg>())
       quit();
     else if (what.mid.is_request())
-      caf::detail::sync_request_bouncer{caf::sec::request_receiver_down}(what);
+      nobody_serves(what.sender, what.mid);
     else
       handle(what);
   } catch (const std::exception& thrown) {
     log::failure("actor_failed", {{"actor", handler_label().path}, {"reason", thrown.what()}});
+    quit();
+  } catch (...) {
+    log::failure("actor_failed", {{"actor", handler_label().path}, {"reason", "threw something unknown"}});
     quit();
   }
   counts_.handled.store(counts_.handled.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); // alone writes

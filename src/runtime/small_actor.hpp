@@ -3,7 +3,7 @@
 // and one function. It lives, is sent to, monitored and scheduled like any other actor.
 //
 // As with bounded_actor, the user lane has a bound, and the control lane (what was sent with high priority) never
-// drops. Requests are not served: who asks gets CAF's unexpected_message.
+// drops. Requests are not served: who asks gets request_receiver_down.
 #pragma once
 
 #include <cstddef>
@@ -42,7 +42,6 @@ public:
   void enqueue(caf::mailbox_element_ptr what, caf::execution_unit* on) override;
   void launch(caf::execution_unit* on, bool lazy, bool hide) override;
   bool cleanup(caf::error&& why, caf::execution_unit* on) override;
-  subtype_t subtype() const override { return scheduled_actor; }
   resume_result resume(caf::execution_unit* on, std::size_t most) override;
   void intrusive_ptr_add_ref_impl() override;
   void intrusive_ptr_release_impl() override;

@@ -380,6 +380,26 @@ TEST_F(call_bridge, a_transferee_who_hangs_up_while_it_is_handed_over_leaves_nob
   }
 }
 
+TEST_F(call_bridge, who_is_handed_over_cannot_be_unbridged_on_the_way) {
+  for (int steps = 0; steps < 8; ++steps) {
+    const auto t = answered(), x = answered(), c = answered();
+    bridge(t, x);
+    post(route(t, "/transfer"), {{"type", "attended"}, {"call_id", c}});
+    world_.settle();
+    post(route(t, "/transfer/complete"));
+    for (int i = 0; i < steps; ++i)
+      world_.step();
+    const bool unbridged = world_.request("DELETE", route(x, "/bridge"), nullptr, tenant).status == 200;
+    world_.settle();
+    if (over(t) && !unbridged)
+      expect_bridged(x, c);
+    else if (over(t)) // it was all done
+      EXPECT_TRUE(peer(x).empty() && peer(c).empty()) << steps;
+    else
+      EXPECT_TRUE(unbridged && !peer(t).empty() == !peer(c).empty()) << steps << " steps: " << call(t) << call(c);
+  }
+}
+
 TEST_F(call_bridge, transfers_that_make_no_sense_are_refused) {
   const auto t = answered(), x = answered();
   post(route(t, "/transfer"), {{"destination", stays}}, 409); // talks to nobody

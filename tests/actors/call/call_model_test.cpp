@@ -466,7 +466,7 @@ private:
       return "bridge";
     }
     case 1: {
-      const bool may = !m_.peer.empty() && m_.transfer == moving::no;
+      const bool may = !m_.peer.empty() && m_.transfer == moving::no && m_.other == want::none;
       ask(ok_if(may), "DELETE", "/bridge");
       if (may)
         m_.peer_left(false, {});
