@@ -371,7 +371,7 @@ result peer_gone(call c, const message& msg, const context& ctx) {
   body_reader in{msg};
   const auto token = in.text("token"), reason = in.text("reason", "hangup");
   result out;
-  if (is_about_other(c, token) && reason == handed_over)
+  if (is_about_other(c, token) && reason == handed_over && is_consulting(c))
     consulted_is_handed_over(c, out);
   else if (is_about_other(c, token))
     other_failed(c, reason, ctx, out); // whom we consult, or who was just about to come

@@ -88,6 +88,11 @@ void consult_failed(call& c, bool was_answered, const std::string& reason, resul
     give_up(c, reason, out);
 }
 
+bool is_consulting(const call& c) {
+  return c.parts->moving && c.parts->other && c.parts->other->purpose == reach_purpose::consult &&
+         c.parts->other->answered;
+}
+
 void consulted_is_handed_over(call& c, result& out) {
   auto& parts = c.parts.change();
   auto gone = *std::exchange(parts.other, std::nullopt);
@@ -101,7 +106,7 @@ void consulted_is_handed_over(call& c, result& out) {
 
 bool transferee_lost(call& c, result& out) {
   auto& parts = c.parts.change();
-  const bool consulting = parts.other && parts.other->purpose == reach_purpose::consult && parts.other->answered;
+  const bool consulting = is_consulting(c);
   if (consulting) {
     const auto with = *std::exchange(parts.other, std::nullopt);
     parts.peer = bond{with.call_id, with.token, with.party};
@@ -116,7 +121,7 @@ bool transferee_lost(call& c, result& out) {
 void end_transferring(call& c, result& out) {
   const auto& parts = *c.parts;
   out.cancel("transfer");
-  if (parts.other && parts.other->purpose == reach_purpose::consult && parts.other->answered) {
+  if (is_consulting(c)) {
     auto body = hand_over(c);
     body["final"] = true;
     out.send(call_at(parts.moving->transferee), "transfer_to", std::move(body));

@@ -17,7 +17,9 @@ void consult_begins(call& c, result& out);
 void consult_failed(call& c, bool was_answered, const std::string& reason, result& out);
 void leave_transferer(call& c, const reach& target, result& out);
 void transfer_came_to_nothing(call& c, const reach& target, const std::string& reason, const context& ctx, result& out);
-/// The party it consulted is with the transferee now.
+/// It talks to the party it consulted, or is handing it over.
+bool is_consulting(const call& c);
+/// That party is with the transferee now.
 void consulted_is_handed_over(call& c, result& out);
 /// The one we transfer has left. True: we go on with the party we consulted.
 bool transferee_lost(call& c, result& out);

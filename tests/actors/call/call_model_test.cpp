@@ -97,6 +97,13 @@ struct call_model {
     else if (what == want::transfer && peer.empty() && conference.empty())
       std::exchange(connected_for_flow, false) ? void() : hang_up();
   }
+  /// The party it consulted is with the transferee; if that was asked for, the transferee says how it ends.
+  void handed_over() {
+    other = want::none;
+    other_talks = false;
+    if (transfer != moving::going)
+      transfer = moving::no;
+  }
   void peer_left(bool its_over, const std::string& second) {
     peer.clear();
     if (transfer != moving::no) {
@@ -621,11 +628,16 @@ private:
       }
       return "call_ended";
     }
-    case 5:
-      call_.tell({"call", other_id()}, "peer_gone", {{"token", right ? other_token() : "old"}});
-      if (right && m_.other != want::none)
+    case 5: {
+      const bool handed_over = dice_.once_in(3);
+      call_.tell({"call", other_id()}, "peer_gone",
+                 {{"token", right ? other_token() : "old"}, {"reason", handed_over ? "transferred" : "normal"}});
+      if (right && handed_over && m_.other == want::consult && m_.other_talks)
+        m_.handed_over();
+      else if (right && m_.other != want::none)
         m_.lost_hold();
       return "other's peer_gone";
+    }
     default: {
       const bool over = dice_.once_in(2);
       const auto second = other_id();
