@@ -110,12 +110,12 @@ private:
       return discard(*work, {errc::timed_out, "the deadline had passed before it was begun"});
     if (is_ordered(*work) && hosts_.node().draining)
       return give_back(*work); // what waits for another attempt was given back, and this comes after it
-    if (is_ordered(*work) && waits_ && waits_->first && waits_->first != work)
+    if (is_ordered(*work) && setbacks_ && setbacks_->first && setbacks_->first != work)
       return stand_behind(std::move(work));
     if (is_parked())
       return refuse_while_parked(std::move(work));
-    if (waits_ && waits_->unreadable)
-      return on_failure(std::move(work), error{*waits_->unreadable});
+    if (setbacks_ && setbacks_->unreadable)
+      return on_failure(std::move(work), error{*setbacks_->unreadable});
     if (!exists_ && !work->may_create)
       return discard(*work, {errc::not_found, "no such " + at_.type.name()});
     const auto repeated = is_repeated(*work);
@@ -145,8 +145,9 @@ private:
     };
     if (std::any_of(pending_.begin(), pending_.end(), [&](const pending& one) { return same(one.work); }))
       return true;
-    if (work.what.kind == SB_REQUEST && waits_ &&
-        std::any_of(waits_->aside.begin(), waits_->aside.end(), [&](const auto& one) { return same(one.second); }))
+    if (work.what.kind == SB_REQUEST && setbacks_ &&
+        std::any_of(setbacks_->aside.begin(), setbacks_->aside.end(),
+                    [&](const auto& one) { return same(one.second); }))
       return true;
     const auto found = hosts_.store().find_reply(scope, id);
     if (!found)
@@ -199,7 +200,7 @@ private:
     loaded_ = true;
     auto found = hosts_.store().find_entity(at_.type.name(), at_.id);
     if (!found) {
-      waits().unreadable = found.error();
+      need_setbacks().unreadable = found.error();
     } else if (*found) {
       keep(std::move(**found));
       exists_ = true;
@@ -238,7 +239,7 @@ private:
   /// Hosts without anything to decide go over as well, and a state that only a later version reads is written anew.
   void on_move_over() {
     load_once();
-    if (exists_ && !(waits_ && waits_->unreadable)) {
+    if (exists_ && !(setbacks_ && setbacks_->unreadable)) {
       if (auto opened = open_instance(); !opened)
         log::warning("entity_not_moved",
                      {{"entity", at_.path()}, {"to", at_.type.now().version}, {"reason", opened.error().what}});
@@ -423,7 +424,7 @@ private:
   /// Nobody waits for the answer of an event, a message or a timer, and the state may be another one next time.
   void on_failure(entity_work_ptr work, const error& why) {
     live_.reset(); // the saved state is the last good one
-    if (waits_ && std::exchange(waits_->unreadable, std::nullopt))
+    if (setbacks_ && std::exchange(setbacks_->unreadable, std::nullopt))
       loaded_ = false; // perhaps it can be read next time
     hosts_.node().metrics.entities_failed.Add({{"type", at_.type.name()}}).Increment();
     log::failure("decision_failed", {{"entity", at_.path()},
@@ -472,7 +473,7 @@ private:
     what.spec.name = broker::dead_letter_queue(home_queue(at_.type.name(), *work));
     what.spec.durable = true;
     if (is_ordered(*work))
-      waits().first = work;
+      need_setbacks().first = work;
     const auto number = keep_aside(std::move(work));
     const auto self = caf::actor_cast<caf::actor>(this);
     hosts_.node().system.spawn([self, number, why, topology = hosts_.node().broker->topology(),
@@ -498,20 +499,21 @@ private:
   void count_failure() {
     // The wait of the decision is not used: a message that fails is put aside on its own, and those behind it have done
     // nothing wrong.
-    const auto next = waits().failures.on_exit(restart_policy::permanent, true, hosts_.limits().failures, now(), 0);
+    const auto next =
+        need_setbacks().failures.on_exit(restart_policy::permanent, true, hosts_.limits().failures, now(), 0);
     counts_.restarts.fetch_add(1, std::memory_order_relaxed);
     if (next.what != after_exit::park)
       return;
-    waits_->failures.clear();
-    waits_->parked_until = now() + hosts_.limits().parked;
+    setbacks_->failures.clear();
+    setbacks_->parked_until = now() + hosts_.limits().parked;
     hosts_.node().metrics.parked.Add({{"kind", "entity"}}).Increment();
     log::failure("entity_parked", {{"entity", at_.path()}, {"for_ms", hosts_.limits().parked.count()}});
   }
 
-  bool is_parked() const { return waits_ && now() < waits_->parked_until; }
+  bool is_parked() const { return setbacks_ && now() < setbacks_->parked_until; }
 
   void refuse_while_parked(entity_work_ptr work) {
-    const auto left = std::max(milliseconds{1}, waits_->parked_until - now());
+    const auto left = std::max(milliseconds{1}, setbacks_->parked_until - now());
     if (work->what.kind == SB_REQUEST)
       return discard(*work, {errc::unavailable, title() + " failed too often; try again later"}, left);
     put_aside(std::move(work), left);
@@ -526,7 +528,7 @@ private:
     if (hosts_.node().draining)
       return give_back(*work);
     if (is_ordered(*work))
-      waits().first = work;
+      need_setbacks().first = work;
     take_up_later(keep_aside(std::move(work)), wait);
   }
 
@@ -537,21 +539,21 @@ private:
   /// Shutdown does not wait for it: it is on disk and comes back at the next start.
   std::uint64_t keep_aside(entity_work_ptr work) {
     hosts_.finished();
-    if (waits().aside.empty())
+    if (need_setbacks().aside.empty())
       hosts_.put_aside(caf::actor_cast<caf::actor>(this), true);
-    waits_->aside.emplace(++waits_->last_aside, std::move(work));
-    return waits_->last_aside;
+    setbacks_->aside.emplace(++setbacks_->last_aside, std::move(work));
+    return setbacks_->last_aside;
   }
 
   /// Null if it was given back meanwhile.
   entity_work_ptr take_aside(std::uint64_t number) {
-    if (!waits_)
+    if (!setbacks_)
       return nullptr;
-    auto found = waits_->aside.extract(number);
+    auto found = setbacks_->aside.extract(number);
     if (!found)
       return nullptr;
     hosts_.resumed();
-    if (waits_->aside.empty())
+    if (setbacks_->aside.empty())
       hosts_.put_aside(caf::actor_cast<caf::actor>(this), false);
     return std::move(found.mapped());
   }
@@ -566,19 +568,19 @@ private:
 
   /// If that was the one others stand behind, they go on.
   void after(const entity_work_ptr& work) {
-    if (!waits_ || waits_->first != work || is_aside(work))
+    if (!setbacks_ || setbacks_->first != work || is_aside(work))
       return;
-    waits_->first = nullptr;
-    while (!waits_->first && !waits_->behind.empty()) {
-      auto next = std::move(waits_->behind.front());
-      waits_->behind.pop_front();
+    setbacks_->first = nullptr;
+    while (!setbacks_->first && !setbacks_->behind.empty()) {
+      auto next = std::move(setbacks_->behind.front());
+      setbacks_->behind.pop_front();
       hosts_.resumed();
       take(std::move(next));
     }
   }
 
   bool is_aside(const entity_work_ptr& work) const {
-    return std::any_of(waits_->aside.begin(), waits_->aside.end(),
+    return std::any_of(setbacks_->aside.begin(), setbacks_->aside.end(),
                        [&](const auto& each) { return each.second == work; });
   }
 
@@ -586,21 +588,21 @@ private:
     if (hosts_.node().draining)
       return give_back(*work);
     hosts_.finished();
-    waits_->behind.push_back(std::move(work));
+    setbacks_->behind.push_back(std::move(work));
   }
 
   void on_give_back() {
     hosts_.put_aside(caf::actor_cast<caf::actor>(this), false);
-    if (!waits_)
+    if (!setbacks_)
       return;
-    auto all = std::exchange(waits_->behind, {});
-    for (auto& [number, work] : std::exchange(waits_->aside, {}))
+    auto all = std::exchange(setbacks_->behind, {});
+    for (auto& [number, work] : std::exchange(setbacks_->aside, {}))
       all.push_back(std::move(work));
     for (const auto& work : all) {
       hosts_.resumed();
       give_back(*work);
     }
-    waits_->first = nullptr;
+    setbacks_->first = nullptr;
     retire_if_over();
   }
 
@@ -626,11 +628,11 @@ private:
   }
 
   void retire() {
-    if (pending_.empty() && (!waits_ || waits_->aside.empty()) && hosts_.retire(at_, taken_ + refused_))
+    if (pending_.empty() && (!setbacks_ || setbacks_->aside.empty()) && hosts_.retire(at_, taken_ + refused_))
       quit();
   }
 
-  std::uint64_t put_away() const { return waits_ ? waits_->aside.size() + waits_->behind.size() : 0; }
+  std::uint64_t put_away() const { return setbacks_ ? setbacks_->aside.size() + setbacks_->behind.size() : 0; }
 
   std::string title() const { return at_.type.name() + " " + at_.id; }
   time_point now() const { return hosts_.node().clock.now(); }
@@ -674,10 +676,10 @@ private:
     restart_history failures;
     time_point parked_until{};
   };
-  setbacks& waits() {
-    if (!waits_)
-      waits_ = std::make_unique<setbacks>();
-    return *waits_;
+  setbacks& need_setbacks() {
+    if (!setbacks_)
+      setbacks_ = std::make_unique<setbacks>();
+    return *setbacks_;
   }
 
   // There may be a million of these: what few need stands in setbacks, what can be had elsewhere is not kept.
@@ -692,7 +694,7 @@ private:
   const hosted_type* refused_by_ = nullptr; ///< the version that could not open the state, if another one decides
   entity_timers timers_;
   std::list<pending> pending_; ///< submitted, oldest first; an empty deque has 600 bytes, a list none
-  std::unique_ptr<setbacks> waits_;
+  std::unique_ptr<setbacks> setbacks_;
   std::uint64_t taken_ = 0; ///< pieces of work received
   std::uint64_t done_ = 0;  ///< ... and finished
   std::atomic<std::uint64_t> refused_{0};

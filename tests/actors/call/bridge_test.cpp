@@ -18,6 +18,20 @@ protected:
     world_.settle();
     expect_bridged(one, two);
   }
+  /// T hands X over to C, whom it consulted, and so many messages have arrived since.
+  struct three {
+    std::string t, x, c;
+  };
+  three handed_over(int messages) {
+    three who{answered(), answered(), answered()};
+    bridge(who.t, who.x);
+    post(route(who.t, "/transfer"), {{"type", "attended"}, {"call_id", who.c}});
+    world_.settle();
+    post(route(who.t, "/transfer/complete"));
+    for (int i = 0; i < messages; ++i)
+      world_.step();
+    return who;
+  }
   std::string peer(const std::string& id) { return call(id).value("bridged_call_id", ""); }
   /// They talk: so say both calls and both legs at the trunk.
   void expect_bridged(const std::string& one, const std::string& two) {
@@ -363,13 +377,7 @@ TEST_F(call_bridge, an_attended_transfer_to_a_call_that_is_there_lets_it_go_agai
 
 TEST_F(call_bridge, a_transferee_who_hangs_up_while_it_is_handed_over_leaves_nobody_behind) {
   for (int steps = 0; steps < 8; ++steps) {
-    const auto t = answered(), x = answered(), c = answered();
-    bridge(t, x);
-    post(route(t, "/transfer"), {{"type", "attended"}, {"call_id", c}});
-    world_.settle();
-    post(route(t, "/transfer/complete"));
-    for (int i = 0; i < steps; ++i)
-      world_.step();
+    const auto [t, x, c] = handed_over(steps);
     post(route(x, "/hangup"));
     world_.settle();
     EXPECT_TRUE(over(x));
@@ -382,13 +390,7 @@ TEST_F(call_bridge, a_transferee_who_hangs_up_while_it_is_handed_over_leaves_nob
 
 TEST_F(call_bridge, who_is_handed_over_cannot_be_unbridged_on_the_way) {
   for (int steps = 0; steps < 8; ++steps) {
-    const auto t = answered(), x = answered(), c = answered();
-    bridge(t, x);
-    post(route(t, "/transfer"), {{"type", "attended"}, {"call_id", c}});
-    world_.settle();
-    post(route(t, "/transfer/complete"));
-    for (int i = 0; i < steps; ++i)
-      world_.step();
+    const auto [t, x, c] = handed_over(steps);
     const bool unbridged = world_.request("DELETE", route(x, "/bridge"), nullptr, tenant).status == 200;
     world_.settle();
     if (over(t) && !unbridged)
