@@ -40,7 +40,7 @@ macro(switchboard_layers)
   switchboard_layer(store src/store switchboard_messages PkgConfig::lmdb PkgConfig::xxhash PkgConfig::deflate OpenSSL::Crypto)
   switchboard_layer(sdk src/sdk switchboard_messages)
   switchboard_layer(runtime src/runtime switchboard_store switchboard_broker switchboard_sdk CAF::core Boost::headers
-    OpenSSL::Crypto prometheus-cpp::core spdlog::spdlog PkgConfig::xxhash ${CMAKE_DL_LIBS})
+    OpenSSL::Crypto prometheus-cpp::core spdlog::spdlog simdjson::simdjson PkgConfig::xxhash ${CMAKE_DL_LIBS})
   foreach(bridge amqp zmq websocket http webhook)
     set(extra "")
     if(bridge STREQUAL "zmq")

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 #include "base/random.hpp"
 
@@ -10,6 +11,7 @@ namespace switchboard {
 
 namespace {
 
+using uuid_bits = std::array<std::byte, 16>;
 constexpr std::size_t uuid_size = 36;
 constexpr std::size_t identity_bytes_max = 128;
 
@@ -21,13 +23,10 @@ bool is_identity_character(char c) noexcept {
   return c > ' ' && c < '\x7f' && c != ':' && c != '*' && c != '#' && c != '/';
 }
 
-} // namespace
-
-std::string make_uuid() {
-  std::array<std::byte, 16> bits;
-  fill_random(bits);
-  bits[6] = (bits[6] & std::byte{0x0f}) | std::byte{0x40}; // version 4
-  bits[8] = (bits[8] & std::byte{0x3f}) | std::byte{0x80}; // variant of RFC 9562
+/// With version and variant of RFC 9562 in their places.
+std::string text_of(uuid_bits bits, unsigned version) {
+  bits[6] = (bits[6] & std::byte{0x0f}) | static_cast<std::byte>(version << 4);
+  bits[8] = (bits[8] & std::byte{0x3f}) | std::byte{0x80};
   constexpr std::string_view digits = "0123456789abcdef";
   std::string made;
   made.reserve(uuid_size);
@@ -38,6 +37,23 @@ std::string make_uuid() {
     made += digits[std::to_integer<unsigned>(b & std::byte{0x0f})];
   }
   return made;
+}
+
+} // namespace
+
+std::string make_uuid() {
+  uuid_bits bits;
+  fill_random(bits);
+  return text_of(bits, 4);
+}
+
+std::string make_ordered_uuid(time_point now) {
+  uuid_bits bits;
+  fill_random(bits);
+  auto ms = static_cast<std::uint64_t>(now.time_since_epoch().count());
+  for (int at = 5; at >= 0; --at, ms >>= 8)
+    bits[static_cast<std::size_t>(at)] = static_cast<std::byte>(ms & 0xff);
+  return text_of(bits, 7);
 }
 
 bool is_uuid(std::string_view text) noexcept {

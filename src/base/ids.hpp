@@ -1,5 +1,6 @@
-// Identities. A UUID v4 (RFC 9562) is made from the operating system's randomness; each kind of resource has its own
-// type, so that a call can't be passed where an agent is meant.
+// Identities. UUIDs (RFC 9562) are made from the operating system's randomness: of messages and events version 4, as
+// seed 000 has it, of entities version 7. Each kind of resource has its own type, so that a call can't be passed where
+// an agent is meant.
 #pragma once
 
 #include <compare>
@@ -8,11 +9,16 @@
 #include <string_view>
 
 #include "base/expected.hpp"
+#include "base/time.hpp"
 
 namespace switchboard {
 
 /// A fresh UUID v4 in lower-case text. Thread-safe.
 std::string make_uuid();
+
+/// A fresh UUID v7: begins with the time, so what is made one after another stands together wherever ids are sorted. A
+/// store of calls that each have a random place writes twice the pages. 74 bits are random. Thread-safe.
+std::string make_ordered_uuid(time_point now);
 
 /// True for 8-4-4-4-12 hexadecimal digits of any version, either case.
 bool is_uuid(std::string_view text) noexcept;

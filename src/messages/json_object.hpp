@@ -32,6 +32,8 @@ void append_json_list(std::string& to, std::string_view brackets, const Range& a
 
 class json_object {
 public:
+  json_object();
+
   /// `name` is a literal of ours that needs no escape.
   json_object& field(std::string_view name, const nlohmann::json& value) { return raw(name, dump(value)); }
   json_object& text(std::string_view name, std::string_view value) {

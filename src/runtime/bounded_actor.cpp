@@ -155,21 +155,13 @@ void bounded_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit* 
     return caf::event_based_actor::enqueue(std::move(what), on);
   if (lane_)
     return replace_oldest(std::move(what), on);
-  const auto enter = [this] { return take_place(); };
+  const auto enter = [this] { return card_->take_place(policy_.user_max); };
   if (enter() || (room_ && !on && !runs_actors() && room_->wait(policy_.wait_max, enter)))
     return caf::event_based_actor::enqueue(std::move(what), on);
   refuse(*what, on);
   if (policy_.when_full == mailbox_overflow::stop && !ending_.exchange(true))
     caf::anon_send<caf::message_priority::high>(caf::actor_cast<caf::actor>(this),
                                                 caf::exit_msg{address(), too_much(*card_)});
-}
-
-/// Counted before it is looked at, so that many senders at once can't pass the bound together.
-bool bounded_actor::take_place() noexcept {
-  if (card_->mailbox.fetch_add(1, std::memory_order_relaxed) < static_cast<std::int64_t>(policy_.user_max))
-    return true;
-  card_->mailbox.fetch_sub(1, std::memory_order_relaxed);
-  return false;
 }
 
 void bounded_actor::refuse(caf::mailbox_element& what, caf::execution_unit* on) {
@@ -199,7 +191,8 @@ caf::invoke_message_result bounded_actor::consume(caf::mailbox_element& what) {
   const auto result = handle(what);
   if (result == caf::invoke_message_result::skipped)
     return result;
-  card_->mailbox.fetch_sub(counted ? 1 : 0, std::memory_order_relaxed);
+  if (counted)
+    card_->leave_place();
   if (room_)
     room_->place_is_free();
   return result;
@@ -219,8 +212,8 @@ caf::invoke_message_result bounded_actor::handle(caf::mailbox_element& what) {
   const handler_section at{*this};
   try {
     const auto result = caf::event_based_actor::consume(what);
-    if (result != caf::invoke_message_result::skipped) // nobody else writes it
-      card_->handled.store(card_->handled.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    if (result != caf::invoke_message_result::skipped)
+      card_->count_handled();
     return result;
   } catch (...) {
     if (what.mid.is_request() && !what.mid.is_answered())

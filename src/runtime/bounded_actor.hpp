@@ -65,7 +65,6 @@ private:
   class waiting_room;
   class replaceable_lane;
 
-  bool take_place() noexcept;
   void refuse(caf::mailbox_element& what, caf::execution_unit* on);
   void replace_oldest(caf::mailbox_element_ptr what, caf::execution_unit* on);
   caf::invoke_message_result consume_oldest();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -22,6 +23,20 @@ struct actor_counts {
   std::atomic<std::uint64_t> handled{0};
   std::atomic<std::int64_t> mailbox{0}; ///< messages waiting
   std::atomic<std::uint32_t> restarts{0};
+
+  /// A message's place in a mailbox of at most `most`. Counted before it is looked at, so that many senders at once
+  /// can't pass the bound together. Thread-safe.
+  bool take_place(std::size_t most) noexcept {
+    if (mailbox.fetch_add(1, std::memory_order_relaxed) < static_cast<std::int64_t>(most))
+      return true;
+    leave_place();
+    return false;
+  }
+  void leave_place() noexcept { mailbox.fetch_sub(1, std::memory_order_relaxed); }
+  /// By the actor itself: nobody else writes it.
+  void count_handled() noexcept {
+    handled.store(handled.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
 };
 
 struct actor_card : actor_counts {

@@ -4,6 +4,7 @@
 
 #include "base/ids.hpp"
 #include "messages/envelope.hpp"
+#include "runtime/json_check.hpp"
 
 namespace switchboard::runtime {
 
@@ -143,7 +144,7 @@ expected<std::string> downgrade_state(const sb_entity_type& type, std::string_vi
 expected<void> check_decision(const decision& made) {
   // With the envelope around it, it must be within the limits of whoever reads that.
   const auto is_json = [](const std::string& text) {
-    return text.empty() || switchboard::is_json(text, envelope_bytes_max - envelope_head_bytes, envelope_depth_max - 1);
+    return text.empty() || is_json_quickly(text, envelope_bytes_max - envelope_head_bytes, envelope_depth_max - 1);
   };
   if (made.reply && !is_json(made.reply->body))
     return {errc::internal, "the reply's body is not JSON within the limits"};

@@ -187,9 +187,9 @@ private:
            std::make_shared<const std::string>(encode_error(terms, {errc::stopping, "the node is stopping"}, now()))});
   }
 
-  static expected<std::string> entity_id(const route_table::match& found, const asked_for& asked) {
+  expected<std::string> entity_id(const route_table::match& found, const asked_for& asked) const {
     if (found.route->target == SB_WORK)
-      return make_uuid(); // nobody else's: each is decided on its own
+      return make_ordered_uuid(now()); // nobody else's: each is decided on its own
     std::string id{found.id};
     const char* field = nullptr;
     if (found.route->target == SB_CREATE)
@@ -201,7 +201,7 @@ private:
       if (asked.body.is_object() && value != asked.body.end() && value->is_string())
         id = value->get<std::string>();
       else if (found.route->target == SB_CREATE)
-        id = make_uuid();
+        id = make_ordered_uuid(now());
     }
     if (!is_identity(id))
       return {errc::bad_format, std::string{field ? field : "id"} + " must be an id"};

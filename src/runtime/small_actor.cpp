@@ -42,12 +42,8 @@ void small_actor::launch(caf::execution_unit*, bool, bool hide) {
 void small_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit* on) {
   const auto id = what->mid;
   const auto sender = what->sender;
-  // Counted before it is looked at, so that many senders at once can't pass the bound together.
-  if (in_user_lane(*what) &&
-      counts_.mailbox.fetch_add(1, std::memory_order_relaxed) >= static_cast<std::int64_t>(user_max_)) {
-    counts_.mailbox.fetch_sub(1, std::memory_order_relaxed);
+  if (in_user_lane(*what) && !counts_.take_place(user_max_))
     return id.is_request() ? nobody_serves(sender, id) : on_refused(*what);
-  }
   switch (inbox_.push_front(std::move(what))) {
   case caf::intrusive::inbox_result::unblocked_reader:
     intrusive_ptr_add_ref(ctrl()); // the scheduler's
@@ -122,9 +118,9 @@ void small_actor::work_on(caf::mailbox_element& what) {
     log::failure("actor_failed", {{"actor", handler_label().path}, {"reason", "threw something unknown"}});
     quit();
   }
-  counts_.handled.store(counts_.handled.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); // alone writes
+  counts_.count_handled();
   if (counted)
-    counts_.mailbox.fetch_sub(1, std::memory_order_relaxed);
+    counts_.leave_place();
 }
 
 bool small_actor::cleanup(caf::error&& why, caf::execution_unit* on) {

@@ -105,7 +105,7 @@ private:
       if (fact.event_type != subscription.event_type)
         continue;
       if (!subscription.key)
-        return {is_identity(fact.resource_id) ? fact.resource_id : make_uuid(), true};
+        return {is_identity(fact.resource_id) ? fact.resource_id : make_ordered_uuid(hosts_.node().clock.now()), true};
       if (!fact.data.is_object())
         continue;
       const auto value = fact.data.find(subscription.key);

@@ -22,6 +22,16 @@ TEST(uuid, is_version_4_of_the_rfc_variant_in_lower_case) {
   }
 }
 
+TEST(ordered_uuid, is_version_7_and_begins_with_the_time) {
+  const time_point at{milliseconds{0x017f22e279b0}}; // RFC 9562, A.6
+  const auto made = make_ordered_uuid(at);
+  EXPECT_TRUE(is_uuid(made)) << made;
+  EXPECT_TRUE(made.starts_with("017f22e2-79b0-7")) << made;
+  EXPECT_NE(std::string_view{"89ab"}.find(made[19]), std::string_view::npos) << made;
+  EXPECT_NE(made, make_ordered_uuid(at));
+  EXPECT_LT(made, make_ordered_uuid(at + milliseconds{1}));
+}
+
 TEST(random_name, is_22_characters_of_base64url_and_never_the_same) {
   std::set<std::string> seen;
   for (int i = 0; i < 1000; ++i) {
