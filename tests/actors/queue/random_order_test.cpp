@@ -73,8 +73,9 @@ protected:
     ++transitions_["agent " + status];
   }
 
-  /// An agent whose reservation lapsed in the moment the phone was picked up says that it is free, until it hears of the
-  /// talk. So an offer may stand beside the talk that the queue knows of, and is turned down; never beside another one.
+  /// An agent whose reservation lapsed in the moment the phone was picked up says that it is free, until it hears of
+  /// the talk. So an offer may stand beside the talk that the queue knows of, and is turned down; never beside another
+  /// one.
   void check_queue(const json& after) {
     if (after.is_null())
       return;
