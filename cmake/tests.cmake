@@ -1,4 +1,9 @@
 # One test binary per tested folder, from tests/<folder>/*_test.cpp; it links the layer it mirrors and tests/support.
+set(test_optimisation -O1) # compiled more often than run
+if(SWITCHBOARD_SANITIZE)
+  set(test_optimisation -O0) # the optimiser would take half the time again
+endif()
+
 function(switchboard_tests name folder)
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/${folder}/*_test.cpp")
   if(NOT sources)
@@ -9,7 +14,7 @@ function(switchboard_tests name folder)
   target_include_directories(${name}_test PRIVATE "${CMAKE_SOURCE_DIR}")
   target_compile_definitions(${name}_test PRIVATE SWITCHBOARD_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
     SWITCHBOARD_PLUGIN_DIR="${CMAKE_BINARY_DIR}/plugins")
-  target_compile_options(${name}_test PRIVATE -O1) # compiled more often than run
+  target_compile_options(${name}_test PRIVATE ${test_optimisation})
   target_link_libraries(${name}_test PRIVATE ${ARGN} GTest::gtest GTest::gmock GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name}_test)
   set_tests_properties(${name} PROPERTIES TIMEOUT 900)
