@@ -296,6 +296,7 @@ expected<json> plugins::serve(version& next, bool back) {
     line.rolled_back.clear();
     next.has_served = true;
   }
+  const auto counted = count_decisions(next);
   for (const auto* type : next.types)
     hosts_.types().serve(*type);
   if (before)
@@ -315,12 +316,12 @@ expected<json> plugins::serve(version& next, bool back) {
     answer["warning"] = followed.error().what;
   }
   ++moving_;
-  hosts_.node().system.spawn<caf::detached>([this, &next, watched = !back] {
+  hosts_.node().system.spawn<caf::detached>([this, &next] {
     move_entities(next);
     --moving_;
-    if (watched)
-      watch(next);
   });
+  if (!back && options_.failures_max > 0)
+    hosts_.node().system.spawn<caf::detached>([this, &next, counted] { watch(next, counted); });
   return answer;
 }
 
@@ -351,24 +352,25 @@ void plugins::move_entities(const version& next) {
 
 // -- it is watched ------------------------------------------------------------------------------------------------
 
-/// On a thread of its own, for the first minute.
-void plugins::watch(const version& next) {
-  if (options_.failures_max == 0)
-    return;
-  const auto sum = [&](auto counter) {
-    std::uint64_t all = 0;
-    for (const auto* type : next.types)
-      all += (type->*counter).load(std::memory_order_relaxed);
-    return all;
-  };
-  const auto failed_before = sum(&hosted_type::failed);
-  const auto decided_before = sum(&hosted_type::decided);
+plugins::decision_counts plugins::count_decisions(const version& of) {
+  decision_counts counted;
+  for (const auto* type : of.types) {
+    const auto failed = type->failed.load(std::memory_order_relaxed);
+    counted.failed += failed;
+    counted.all += failed + type->decided.load(std::memory_order_relaxed);
+  }
+  return counted;
+}
+
+/// On a thread of its own, for the first minute, while entities still go over. `before`: when it began to serve.
+void plugins::watch(const version& next, const decision_counts& before) {
   const auto until = std::chrono::steady_clock::now() + options_.watched;
   const auto since = next.since_ms.load();
   while (std::chrono::steady_clock::now() < until && !hosts_.closed() && next.since_ms == since) {
     std::this_thread::sleep_for(look_interval);
-    const auto failed = sum(&hosted_type::failed) - failed_before;
-    const auto all = failed + sum(&hosted_type::decided) - decided_before;
+    const auto now = count_decisions(next);
+    const auto failed = now.failed - before.failed;
+    const auto all = now.all - before.all;
     if (all < watched_decisions_min || failed * 100 <= all * options_.failures_max)
       continue;
     const auto why = std::to_string(failed) + " of its first " + std::to_string(all) + " decisions failed";

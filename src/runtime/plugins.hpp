@@ -90,7 +90,12 @@ private:
   void warn_of_newer(const hosted_type& next) const;
   expected<json> serve(version& next, bool back);
   void move_entities(const version& next);
-  void watch(const version& next);
+  struct decision_counts {
+    std::uint64_t failed = 0;
+    std::uint64_t all = 0; ///< with those that failed
+  };
+  static decision_counts count_decisions(const version& of);
+  void watch(const version& next, const decision_counts& before);
   std::string settings_of(const std::string& plugin) const;
 
   entity_hosts& hosts_;
