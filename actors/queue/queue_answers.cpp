@@ -94,8 +94,8 @@ result offer_rejected(queue q, const message& msg, const context& ctx) {
 
 /// The agent is not reserved any more. Once the phone was picked up it is too late for that: the agent hears of it by
 /// `connected` and stays until it is released, unless another queue was faster; then this talk goes on without, and
-/// ends without wrap-up. An offer that is over already is let go again, for the agent keeps the place until it hears
-/// so.
+/// ends without wrap-up, and nobody is asked who talks: not even if its own word was that it is free, and it was asked
+/// meanwhile. An offer that is over already is let go again, for the agent keeps the place until it hears so.
 result offer_withdrawn(queue q, const message& msg, const context& ctx) {
   work w{std::move(q), ctx};
   body_reader in{msg};
@@ -106,7 +106,7 @@ result offer_withdrawn(queue q, const message& msg, const context& ctx) {
   if (caller)
     w.offer_failed(*caller, *asked, "withdrawn");
   else if (served && reason == "not_reserved")
-    served->offer_id.clear();
+    w.talk_without_reservation(*served);
   else if (!served)
     free_agent_of(msg, in, w.out);
   return std::move(w).done();

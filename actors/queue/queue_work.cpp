@@ -239,6 +239,16 @@ void work::agent_lost(queue_caller& c, const std::string& reason) {
   ask_to_join(c);
 }
 
+void work::talk_without_reservation(queue_caller& c) {
+  c.offer_id.clear();
+  for (auto& other : q.callers) {
+    const auto asked = std::find_if(other.offers.begin(), other.offers.end(),
+                                    [&](const auto& one) { return one.agent_id == c.agent_id; });
+    if (asked != other.offers.end())
+      offer_failed(other, *asked, "engaged");
+  }
+}
+
 void work::let_agent_go(queue_caller& c, milliseconds wrap_up, const char* reason) {
   hang_up(c.agent_call_id);
   if (!c.offer_id.empty())

@@ -363,7 +363,13 @@ private:
       const auto agent = c->agent;
       if (reserved.empty())
         return;
-      c->offer.clear(); // the agent says it is not reserved: the talk goes on without
+      c->offer.clear(); // the agent says it is not reserved: the talk goes on without, and it is asked for nobody else
+      for (auto& other : callers_) {
+        const auto asked =
+            std::find_if(other.offers.begin(), other.offers.end(), [&](const auto& one) { return one.agent == agent; });
+        if (asked != other.offers.end())
+          offer_fails(other, std::string{asked->id}, "engaged");
+      }
       entity_.tell({"agent", agent}, "offer_withdrawn",
                    {{"offer_id", reserved}, {"agent_id", agent}, {"reason", "not_reserved"}});
     } else {
