@@ -1,6 +1,8 @@
 # The layers of the tree as CMake targets. The arrows below are the architecture: tests/tidy/layers.py checks that the
 # includes follow the same table. A folder becomes a library from all its .cpp files; a folder without one is headers only.
 
+include(precompiled)
+
 function(switchboard_layer name folder)
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${folder}/*.cpp")
   if(sources)
@@ -23,12 +25,14 @@ function(switchboard_plugin name)
     add_library(actor_${name} STATIC ${sources})
     target_include_directories(actor_${name} PUBLIC "${CMAKE_SOURCE_DIR}/src" "${CMAKE_SOURCE_DIR}")
     target_link_libraries(actor_${name} PUBLIC switchboard_sdk)
+    switchboard_precompile(actor_${name} actors)
   else()
     add_library(actor_${name} INTERFACE)
     target_link_libraries(actor_${name} INTERFACE switchboard_sdk)
   endif()
   add_library(plugin_${name} MODULE "${CMAKE_SOURCE_DIR}/actors/${name}/plugin.cpp")
   target_link_libraries(plugin_${name} PRIVATE actor_${name})
+  switchboard_precompile(plugin_${name} actors)
   set_target_properties(plugin_${name} PROPERTIES
     PREFIX "" OUTPUT_NAME "${name}" LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/plugins")
 endfunction()

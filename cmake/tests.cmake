@@ -1,9 +1,9 @@
-# One test binary per tested folder, from tests/<folder>/*_test.cpp; it links the layer it mirrors and tests/support.
 set(test_optimisation -O1) # compiled more often than run
 if(SWITCHBOARD_SANITIZE)
   set(test_optimisation -O0) # the optimiser would take half the time again
 endif()
 
+# One test binary per tested folder, from tests/<folder>/*_test.cpp; it links the layer it mirrors and tests/support.
 function(switchboard_tests name folder)
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/${folder}/*_test.cpp")
   if(NOT sources)
@@ -34,6 +34,7 @@ list(TRANSFORM switchboard_actors PREPEND plugin_ OUTPUT_VARIABLE actor_plugins)
 foreach(actor ${switchboard_actors})
   switchboard_tests(actor_${actor} actors/${actor} ${actor_libraries} ${CMAKE_DL_LIBS})
   if(TARGET actor_${actor}_test)
+    switchboard_precompile(actor_${actor}_test actor_tests)
     add_dependencies(actor_${actor}_test ${actor_plugins})
   endif()
 endforeach()
