@@ -37,7 +37,6 @@ public:
       return {errc::bad_format, "not an identity: 1..128 visible ASCII characters without : * # /"};
     return identity{std::string{text}};
   }
-  static identity make() { return identity{make_uuid()}; }
 
   const std::string& str() const noexcept { return text_; }
   bool empty() const noexcept { return text_.empty(); }

@@ -15,18 +15,21 @@ constexpr std::size_t usual_bytes = 256; // what nearly all texts that are writt
 bool is_plain(char c) noexcept { return c >= ' ' && c < '\x7f'; }
 bool needs_escape(char c) noexcept { return c == '"' || c == '\\'; }
 
+} // namespace
+
 // The library's writer takes each byte of each text through its UTF-8 machine, which was a tenth of an entity's work.
 // Depth is bounded where values are read (envelope_depth_max).
-void append(std::string& to, const json& value) { // NOLINT(misc-no-recursion)
+void append_json(std::string& to, const json& value) { // NOLINT(misc-no-recursion)
   switch (value.type()) {
   case json::value_t::object:
     return append_json_list(to, "{}", value.get_ref<const json::object_t&>(), [&](const auto& member) {
       append_json_string(to, member.first);
       to += ':';
-      append(to, member.second);
+      append_json(to, member.second);
     });
   case json::value_t::array:
-    return append_json_list(to, "[]", value.get_ref<const json::array_t&>(), [&](const auto& one) { append(to, one); });
+    return append_json_list(to, "[]", value.get_ref<const json::array_t&>(),
+                            [&](const auto& one) { append_json(to, one); });
   case json::value_t::string:
     return append_json_string(to, value.get_ref<const std::string&>());
   case json::value_t::number_integer:
@@ -43,12 +46,10 @@ void append(std::string& to, const json& value) { // NOLINT(misc-no-recursion)
   }
 }
 
-} // namespace
-
 std::string dump(const json& value) {
   std::string text;
   text.reserve(usual_bytes);
-  append(text, value);
+  append_json(text, value);
   return text;
 }
 

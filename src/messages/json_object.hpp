@@ -13,6 +13,8 @@ namespace switchboard {
 /// Compact JSON text; invalid UTF-8 becomes U+FFFD.
 std::string dump(const nlohmann::json& value);
 
+void append_json(std::string& to, const nlohmann::json& value);
+
 /// `text` as a JSON string, with its quotes.
 void append_json_string(std::string& to, std::string_view text);
 
@@ -35,7 +37,11 @@ public:
   json_object();
 
   /// `name` is a literal of ours that needs no escape.
-  json_object& field(std::string_view name, const nlohmann::json& value) { return raw(name, dump(value)); }
+  json_object& field(std::string_view name, const nlohmann::json& value) {
+    begin(name);
+    append_json(text_, value);
+    return *this;
+  }
   json_object& text(std::string_view name, std::string_view value) {
     begin(name);
     append_json_string(text_, value);

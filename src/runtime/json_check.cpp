@@ -10,8 +10,9 @@ namespace switchboard::runtime {
 
 namespace {
 
-/// Longer ones are rare, and each thread's parser keeps what the longest needed.
-constexpr std::size_t quick_bytes_max = 64u << 10;
+/// Longer ones are rare, and each thread's parser keeps what the longest needed. And simdjson reads no further digits
+/// of an exponent over 65,535, so with as many zeros before it "0.000…1e655360" would be a number to it.
+constexpr std::size_t quick_bytes_max = 32u << 10;
 
 /// No says nothing.
 bool is_certainly_json(std::string_view text, int depth_max) {

@@ -89,8 +89,8 @@ public:
     return bits ^ bits >> 31;
   }
 
-  /// A UUID v7 (RFC 9562) from the decision's time and that stream. One that is made later sorts later, so entities
-  /// with such ids stand together in the store.
+  /// A UUID v7 (RFC 9562) from the decision's time and that stream. What a later millisecond makes sorts later, so
+  /// entities with such ids stand together in the store.
   std::string make_uuid() const {
     constexpr std::string_view digits = "0123456789abcdef";
     const auto at_ms = static_cast<std::uint64_t>(now_.time_since_epoch().count());

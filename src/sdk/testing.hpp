@@ -70,7 +70,7 @@ public:
     if (found->target != SB_CREATE && found->target != SB_WORK && !entities_.contains({type, id}))
       return {404, nullptr, "NOT_FOUND", "no such resource"};
     const auto text = body.is_null() ? std::string{} : body.dump();
-    const auto message_id = mail_.dice().make_uuid();
+    const auto message_id = mail_.make_uuid();
     const sb_message msg{sizeof(sb_message),
                          SB_REQUEST,
                          bytes(message_id),
@@ -218,7 +218,7 @@ private:
 
   std::string target_of(const sb_route& route, std::string_view path, const json& body) {
     if (route.target == SB_WORK)
-      return mail_.dice().make_uuid();
+      return mail_.make_uuid();
     const char* key = route.target == SB_BY_BODY ? route.key : "id";
     if (route.target == SB_BY_ID) {
       const auto parameters = match_route(route.pattern, path);
@@ -230,7 +230,7 @@ private:
     const bool named = body.is_object() && body.contains(key) && body[key].is_string();
     if (named)
       return body[key].get<std::string>();
-    return route.target == SB_CREATE ? mail_.dice().make_uuid() : std::string{};
+    return route.target == SB_CREATE ? mail_.make_uuid() : std::string{};
   }
 
   json list(const std::string& type, std::string_view customer_id) const {
@@ -347,7 +347,7 @@ private:
     const bool for_existing = one.kind == message_kind::timer || (one.kind == message_kind::event && !one.may_create);
     if (for_existing && !entities_.contains({one.to.type, one.to.id}))
       return mail_.over(one);
-    const auto message_id = mail_.dice().make_uuid();
+    const auto message_id = mail_.make_uuid();
     const sb_message msg{sizeof(sb_message),
                          static_cast<sb_message_kind>(one.kind),
                          bytes(message_id),

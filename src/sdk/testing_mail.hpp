@@ -22,6 +22,8 @@ public:
       : dice_("world", start, seed, std::make_shared<const json>(json::object())), now_(start) {}
 
   const context& dice() const noexcept { return dice_; }
+  /// As the host makes them: what is made at a later time sorts later.
+  std::string make_uuid() const { return context{"world", now_, dice_.random(), nullptr}.make_uuid(); }
   time_point now() const noexcept { return now_; }
   void now(time_point at) noexcept { now_ = std::max(now_, at); }
   void shuffled(bool on) noexcept { shuffled_ = on; }

@@ -64,6 +64,9 @@ TEST(json_check, says_what_the_parser_says) {
            "{}\0"s,
            "\"\0\""s,
            "\0"s,
+           "[1\0]"s,
+           "[true\0x]"s,
+           "[1\x0c]"s,
        })
     expect_same(text);
 }
@@ -79,18 +82,30 @@ TEST(json_check, has_the_same_limit_of_depth) {
 
 TEST(json_check, has_the_limit_of_size_to_the_byte) {
   const auto text_of = [](std::size_t bytes) { return '"' + std::string(bytes - 2, 'x') + '"'; };
-  for (const std::size_t bytes : {65535U, 65536U, 65537U, 1U << 20})
+  for (const std::size_t bytes : {32767U, 32768U, 32769U, 1U << 20})
     expect_same(text_of(bytes));
   EXPECT_TRUE(is_json_quickly(text_of(100), 100, 3));
   EXPECT_FALSE(is_json_quickly(text_of(101), 100, 3));
 }
 
-/// Damaged in a few bytes: neither may believe what the other doesn't.
+// What was parsed before must not show through.
+TEST(json_check, forgets_the_text_before) {
+  for (const auto* text : {"null", "nul", "[[1]]", "[[1]", "{\"a\":1}", "{\"a\":", "\"xyz\"", "\"xy", "true", "t"})
+    expect_same(text);
+}
+
+// simdjson takes it for 1.2e295 if it gets it; to the parser it is infinite, and refused.
+TEST(json_check, is_not_misled_by_an_exponent_that_it_does_not_read) {
+  for (const std::size_t zeros : {30'000U, 32'000U, 65'240U})
+    expect_same("[0." + std::string(zeros, '0') + "12345678901234567890123e655360]");
+}
+
+/// Damaged in a few bytes: neither may believe what the other doesn't. Without \u, which is not looked at quickly.
 TEST(json_check, agrees_on_random_texts) {
   std::mt19937_64 dice{7};
   const std::string good =
-      R"({"id":"call-1","n":[1,-2.5e-3,{"é":"\"\\\/\b\u00e9\ud83d\ude00"}],"t":true,"f":false,"z":null})";
-  const std::string bytes = "{}[]\",:\\u0123d8eE+-.tfn \t\n\x01\x80\xc3\xed\xef";
+      R"({"id":"call-1","n":[1,-2.5e-3,{"é":"\"\\\/\b𝄞"}],"t":true,"f":false,"z":null,"e":[],"o":{}})";
+  constexpr std::string_view bytes{"{}[]\",:\\012389deE+-.tfn \t\n\0\x01\x0c\x80\xc3\xed\xef\xf0\xff", 35};
   std::size_t accepted = 0;
   for (int i = 0; i < 200'000; ++i) {
     auto text = good;
@@ -109,7 +124,7 @@ TEST(json_check, agrees_on_random_texts) {
       }
     }
     expect_same(text);
-    accepted += is_json(text, bytes_max, envelope_depth_max) ? 1 : 0;
+    accepted += is_json(text, bytes_max, envelope_depth_max) && text.find("\\u") == std::string::npos ? 1 : 0;
   }
   EXPECT_GT(accepted, 50'000U);
   EXPECT_LT(accepted, 190'000U);
