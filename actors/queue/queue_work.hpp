@@ -76,9 +76,9 @@ struct work {
   /// This agent did not work out: the caller waits on, at the old place.
   void offer_failed(queue_caller& c, const queue_offer& one, const std::string& reason);
   void rescind_all(queue_caller& c, const std::string& reason, const std::string& but_offer = {});
-  /// The agent who answered is free again.
   /// The agent did not keep the place: it is not asked for others while this talk lasts.
   void talk_without_reservation(queue_caller& c);
+  /// The agent who answered is free again.
   void let_agent_go(queue_caller& c, milliseconds wrap_up, const char* reason = "over");
 
   // -- or ends
